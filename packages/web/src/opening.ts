@@ -2,7 +2,7 @@ import { ClientError } from "@conclave/client/browser"
 import { forgetDevice } from "./page/deletion.js"
 import { Versions } from "./page/versions.js"
 import { type ChosenName, forgetChosenName, keepChosenName, readChosenName } from "./profile/chosen-name.js"
-import { missingFromBrowser, takePage } from "./profile/page-lock.js"
+import { missingFromBrowser, onAsked, takePage } from "./profile/page-lock.js"
 import { Profile } from "./profile/profile.js"
 import { NoCryptography, pageProvider } from "./profile/provider.js"
 import { isolated, problem } from "./profile/words.js"
@@ -39,6 +39,7 @@ export class Opening {
   readonly versions: Versions
   readonly #onChange: () => void
   #attempt = new AbortController()
+  #release = () => {}
   #choice: Choice = { name: "", displayName: "" }
 
   constructor(onChange: () => void) {
@@ -49,19 +50,41 @@ export class Opening {
   async start(): Promise<void> {
     const reason = missingFromBrowser()
     if (reason !== undefined) return this.#enter({ type: "unsuitable", reason })
-    try {
-      await takePage({ onWaiting: () => this.#enter({ type: "elsewhere" }) })
-    } catch (error) {
-      return this.#enter({ type: "broken", reason: problem(error) })
-    }
+    if (!(await this.#take())) return
+    onAsked(() => void this.#giveUp())
     // Before anything is opened, a newer version may take over.
     if (await this.versions.begin()) return
     // Nobody waits for either yet.
     void pageProvider().catch(() => {})
     void loaded().then(() => this.versions.keep())
+    await this.#begin()
+  }
+
+  async #begin(): Promise<void> {
     const chosen = readChosenName()
     if (chosen === undefined) this.#enter({ type: "welcome", name: "", displayName: "", problem: undefined })
     else await this.open(chosen, chosen.registered)
+  }
+
+  /** Whether this tab may use the keys, once it may. */
+  async #take(): Promise<boolean> {
+    try {
+      this.#release = await takePage({ onWaiting: () => this.#enter({ type: "elsewhere" }) })
+      return true
+    } catch (error) {
+      this.#enter({ type: "broken", reason: problem(error) })
+      return false
+    }
+  }
+
+  /** The user wants the page in another tab. What has only begun here is not left half done. */
+  async #giveUp(): Promise<void> {
+    const { phase } = this
+    if (phase.type !== "open") return
+    this.#enter({ type: "elsewhere" })
+    await phase.profile.close().catch(() => {})
+    this.#release()
+    if (await this.#take()) await this.#begin()
   }
 
   /** Takes the name, or goes on under it. */

@@ -58,7 +58,7 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
           </>
         )}
         <Keeping profile={profile} conversation={conversation} />
-        {hasKeys && <Renewal conversation={conversation} />}
+        {hasKeys && <Renewal profile={profile} conversation={conversation} />}
         <Inside id={id} />
         {hasKeys && <Leave profile={profile} conversation={conversation} />}
       </div>
@@ -146,13 +146,15 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
         id={ids.hint}
         role="status"
       >
-        {outcome?.words ?? words().members.inviteHint}
+        {outcome?.words ?? (waiting && isOffline(profile) ? words().members.waiting : words().members.inviteHint)}
       </p>
     </form>
   )
 }
 
-function Renewal({ conversation }: { readonly conversation: Conversation }) {
+const isOffline = ({ client }: Profile) => client.line.state === "offline"
+
+function Renewal({ profile, conversation }: GroupPanelProps) {
   const [refreshing, setRefreshing] = useState(false)
   const [outcome, setOutcome] = useState("")
   useEffect(() => {
@@ -180,7 +182,7 @@ function Renewal({ conversation }: { readonly conversation: Conversation }) {
         </button>
       </div>
       <p class="hint" role="status">
-        {outcome || words().members.renewHint}
+        {outcome || (refreshing && isOffline(profile) ? words().members.waiting : words().members.renewHint)}
       </p>
     </section>
   )

@@ -1,3 +1,4 @@
+import { ClientError, type ClientErrorCode } from "@conclave/client/browser"
 import { useEffect, useId, useRef, useState } from "preact/hooks"
 import { nameProblem, typedNames } from "../profile/chosen-name.js"
 import type { Profile } from "../profile/profile.js"
@@ -6,10 +7,18 @@ import { words } from "../words/words.js"
 import { Dialog } from "./dialog.js"
 import { goTo } from "./route.js"
 
+/** What is wrong with somebody who was named, and not with the service or with this browser. */
+const OF_PEOPLE: ReadonlySet<ClientErrorCode> = new Set([
+  "UNKNOWN_NAME",
+  "NO_KEY_PACKAGE",
+  "KEY_CHANGED",
+  "WRONG_CLOCK",
+])
+
 export function NewConversation({ profile, onClose }: { readonly profile: Profile; readonly onClose: () => void }) {
   const [title, setTitle] = useState("")
   const [people, setPeople] = useState("")
-  const [trouble, setTrouble] = useState<string>()
+  const [trouble, setTrouble] = useState<{ readonly text: string; readonly isOfPeople: boolean }>()
   const [creating, setCreating] = useState(false)
   const ids = { title: useId(), people: useId(), hint: useId(), trouble: useId() }
   const alive = useRef(true)
@@ -24,7 +33,7 @@ export function NewConversation({ profile, onClose }: { readonly profile: Profil
     event.preventDefault()
     const members = typedNames(people)
     const wrong = members.map((name) => ({ name, why: nameProblem(name) })).find(({ why }) => why !== undefined)
-    if (wrong !== undefined) return setTrouble(`${quoted(wrong.name)}: ${wrong.why}`)
+    if (wrong !== undefined) return setTrouble({ text: `${quoted(wrong.name)}: ${wrong.why}`, isOfPeople: true })
     setTrouble(undefined)
     setCreating(true)
     const { client } = profile
@@ -41,7 +50,8 @@ export function NewConversation({ profile, onClose }: { readonly profile: Profil
       await client.createConversation({ title: title.trim(), members })
     } catch (error) {
       // After the dialog is gone, the conversation itself tells what failed.
-      if (alive.current) setTrouble(problem(error, { names: members }))
+      const isOfPeople = error instanceof ClientError && OF_PEOPLE.has(error.code)
+      if (alive.current) setTrouble({ text: problem(error, { names: members }), isOfPeople })
     } finally {
       stop()
       if (alive.current) setCreating(false)
@@ -70,12 +80,12 @@ export function NewConversation({ profile, onClose }: { readonly profile: Profil
           autocomplete="off"
           autocapitalize="none"
           spellcheck={false}
-          aria-describedby={trouble === undefined ? ids.hint : `${ids.trouble} ${ids.hint}`}
-          aria-invalid={trouble !== undefined}
+          aria-describedby={trouble?.isOfPeople === true ? `${ids.trouble} ${ids.hint}` : ids.hint}
+          aria-invalid={trouble?.isOfPeople === true}
         />
         {trouble !== undefined && (
           <p class="field-problem" id={ids.trouble} role="alert">
-            {trouble}
+            {trouble.text}
           </p>
         )}
         <p class="hint" id={ids.hint}>

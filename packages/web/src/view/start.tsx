@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact"
 import { useEffect, useState } from "preact/hooks"
 import type { Phase } from "../opening.js"
+import { askForPage } from "../profile/page-lock.js"
 import { isolated } from "../profile/words.js"
 import { words } from "../words/words.js"
 import { Mark } from "./icons.js"
@@ -32,6 +33,9 @@ export function Elsewhere() {
     <StartScreen title={said.title}>
       <p role="alert">{said.reason}</p>
       <p>{said.remedy}</p>
+      <button type="button" class="button button-primary" onClick={askForPage}>
+        {said.here}
+      </button>
     </StartScreen>
   )
 }

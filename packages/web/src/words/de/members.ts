@@ -32,6 +32,7 @@ export const members: Words["members"] = {
   inviteAction: "Einladen",
   adding: "Wird hinzugefügt …",
   inviteHint: "Lesbar ist dann, was ab da geschrieben wird, und nichts von vorher.",
+  waiting: "Der Dienst ist nicht erreichbar. Es wird gemacht, sobald es geht.",
   inviteNobody: "Schreib den Namen der Person, die du einladen willst.",
   present: (people, isOne) => `${people} ${isOne ? "ist" : "sind"} schon hier.`,
   added: (people) => `${people} hinzugefügt.`,

@@ -3,10 +3,12 @@ import type { Words } from "../form.js"
 export const start: Words["start"] = {
   unsuitable: "Conclave läuft hier nicht",
   elsewhere: {
-    title: "In einem anderen Tab geöffnet",
+    title: "Conclave ist in einem anderen Tab geöffnet",
     reason:
       "Ein anderer Tab benutzt deine Schlüssel, und das darf nur einer: Zwei würden denselben Schlüssel zweimal verwenden.",
-    remedy: "Schließ den anderen Tab, dann geht es hier von allein weiter.",
+    remedy:
+      "Schließ den anderen Tab, dann geht es hier von allein weiter. Oder lass es dort ruhen und mach hier weiter.",
+    here: "Hier weitermachen",
   },
   broken: {
     title: "Dein Profil lässt sich nicht öffnen",

@@ -31,6 +31,7 @@ export const members = {
   inviteAction: "Invite",
   adding: "Adding…",
   inviteHint: "They read what is written from then on, and nothing from before.",
+  waiting: "The service cannot be reached. It is done as soon as it can be.",
   inviteNobody: "Write the name of the person to invite.",
   present: (people: string, isOne: boolean) => `${people} ${isOne ? "is" : "are"} here already.`,
   added: (people: string) => `Added ${people}.`,

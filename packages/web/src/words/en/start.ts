@@ -5,9 +5,10 @@ export type Unreachable = "service" | "cryptography" | "other"
 export const start = {
   unsuitable: "Conclave cannot run here",
   elsewhere: {
-    title: "Open in another tab",
+    title: "Conclave is open in another tab",
     reason: "Another tab is using your keys, and only one at a time may: two would use the same key twice.",
-    remedy: "Close the other tab, and this one goes on by itself.",
+    remedy: "Close the other tab, and this one goes on by itself. Or let it rest there, and go on here.",
+    here: "Use it here",
   },
   broken: {
     title: "Your profile cannot be opened",
