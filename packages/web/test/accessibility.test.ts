@@ -7,6 +7,39 @@ import { joined, openPerson } from "./people.js"
 import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
+describe("the page of somebody whose browser has large text", { skip: noBrowser, timeout: 120_000 }, () => {
+  it("grows with it, and has room for one thing where two would be cramped", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address, { fontSize: 32 })
+    await alice.open()
+    const { page } = alice
+    await page.getByLabel("Your name").waitFor()
+    assert.deepEqual(await audit(page), [])
+    await alice.screenshot("large-text-start")
+    await alice.register()
+    await alice.createConversation("Harbour")
+    await alice.say("Everybody can read this.")
+    await alice.message("Everybody can read this.", "sent").waitFor()
+    const size = await alice
+      .message("Everybody")
+      .locator(".bubble")
+      .evaluate((it) => getComputedStyle(it).fontSize)
+    assert.equal(size, "30px", "twice of what it is otherwise")
+    assert.equal(await page.locator(".list-pane").isVisible(), false, "1280 pixels are as wide as 640 otherwise")
+    assert.deepEqual(await audit(page), [])
+    await alice.screenshot("large-text-chat")
+    await alice.showGroup()
+    assert.deepEqual(await audit(page), [])
+    await alice.screenshot("large-text-group")
+    await page.setViewportSize({ width: 2560, height: 1600 })
+    await page.locator(".list-pane").waitFor()
+    assert.deepEqual(await audit(page), [])
+    await alice.screenshot("large-text-wide")
+    assert.deepEqual(alice.complaints, [])
+  })
+})
+
 describe("the page for everybody", { skip: noBrowser, timeout: 240_000 }, () => {
   let service: Service
   let alice: Person

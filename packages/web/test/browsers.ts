@@ -15,6 +15,8 @@ export interface Look {
   readonly height?: number
   readonly colorScheme?: "light" | "dark"
   readonly reducedMotion?: "reduce" | "no-preference"
+  /** Of the browser's text, in pixels, as somebody sets it who reads badly. Default: 16. */
+  readonly fontSize?: number
   /** What the browser is set to, as `de-AT`. Default: en-GB. */
   readonly locale?: string
 }
@@ -47,10 +49,16 @@ const args = [
 /** Starts a browser with what its profile folder holds from before. */
 export function launch(folder: string, look: Look): Promise<BrowserContext> {
   const { browser = browserName, width = 1280, height = 800, colorScheme = "light", reducedMotion = "reduce" } = look
-  const { locale = "en-GB" } = look
+  const { locale = "en-GB", fontSize = 16 } = look
   const common = { viewport: { width, height }, locale, timezoneId: "Europe/Berlin" }
   if (browser === "chromium") {
-    return chromium.launchPersistentContext(folder, { ...common, executablePath, args, colorScheme, reducedMotion })
+    return chromium.launchPersistentContext(folder, {
+      ...common,
+      executablePath,
+      args: [...args, `--blink-settings=defaultFontSize=${fontSize}`],
+      colorScheme,
+      reducedMotion,
+    })
   }
   return firefox.launchPersistentContext(folder, {
     ...common,
@@ -60,6 +68,7 @@ export function launch(folder: string, look: Look): Promise<BrowserContext> {
     env: { ...process.env, FIREFOX: firefoxPath },
     firefoxUserPrefs: {
       "layout.css.prefers-color-scheme.content-override": colorScheme === "dark" ? 0 : 1,
+      "font.size.variable.x-western": fontSize,
       "ui.prefersReducedMotion": reducedMotion === "reduce" ? 1 : 0,
       // What a new profile would ask of the network, and show before the page.
       "app.normandy.enabled": false,

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks"
 
 /** As in the styles: there is room for one pane only. */
-const NARROW = "(max-width: 759px)"
+const NARROW = "(max-width: 47.4375em)"
 
 /** Whether what is shown is the only pane of the page, and so its main part. */
 export function useAlone(isShown: boolean): boolean {
