@@ -110,6 +110,24 @@ const hide = (person: Person, state: "hidden" | "visible") =>
     document.dispatchEvent(new Event("visibilitychange"))
   }, state)
 
+describe("an invitation", { skip: noBrowser, timeout: 90_000 }, () => {
+  it("is copied as a text that says where to go, and whom to invite", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = await registered("alice", service)
+    await alice.page.evaluate(() => {
+      Object.defineProperty(navigator, "clipboard", {
+        value: { writeText: async (text: string) => Object.assign(globalThis, { copied: text }) },
+      })
+    })
+    await alice.page.getByRole("link", { name: "You: name, key and devices" }).click()
+    await alice.page.getByRole("button", { name: "Copy an invitation" }).click()
+    await alice.page.getByRole("button", { name: "Invitation copied" }).waitFor()
+    const copied = await alice.page.evaluate(() => (globalThis as unknown as { readonly copied: string }).copied)
+    assert.equal(copied, `Write to me on Conclave: open ${service.address} and invite “alice”.`)
+  })
+})
+
 describe("notifications", { skip: noBrowser, timeout: 150_000 }, () => {
   it("are asked for by a click, tell nothing unless it is wished, and only while nobody looks", async () => {
     await using service = new Service()

@@ -68,6 +68,11 @@ function Named({ profile }: { readonly profile: Profile }) {
         <button type="button" class="button" onClick={() => setRenaming(true)}>
           {partWords().you.change}
         </button>
+        <CopyButton
+          text={partWords().you.invitation(name, new URL(".", document.baseURI).href)}
+          label={partWords().you.copyInvitation}
+          done={partWords().you.invitationCopied}
+        />
       </div>
       {renaming && <DisplayNameDialog profile={profile} onClose={() => setRenaming(false)} />}
     </section>

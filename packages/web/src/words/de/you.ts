@@ -9,6 +9,9 @@ export const you: PartWords["you"] = {
   noDisplayName: "keiner",
   change: "Ändern",
   nameFixed: "Der Name bleibt, wie er ist. Über ihn finden dich andere.",
+  copyInvitation: "Einladung kopieren",
+  invitationCopied: "Einladung kopiert",
+  invitation: (name, address) => `Schreib mir auf Conclave: Öffne ${address} und lade „${name}“ ein.`,
   key: "Dieses Gerät",
   keyText:
     "Dieser Code steht für den Schlüssel dieses Geräts. Wer einen neuen Schlüssel von dir sieht, vergleicht ihn damit: Lies ihn vor oder lass ihn scannen.",

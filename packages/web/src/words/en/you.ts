@@ -8,6 +8,9 @@ export const you = {
   noDisplayName: "none",
   change: "Change",
   nameFixed: "The name stays as it is. Others find you by it.",
+  copyInvitation: "Copy an invitation",
+  invitationCopied: "Invitation copied",
+  invitation: (name: string, address: string) => `Write to me on Conclave: open ${address} and invite “${name}”.`,
   key: "This device",
   keyText:
     "This code stands for the key of this device. Somebody who sees a new key of yours compares it with what they are shown: read it to them, or let them scan it.",
