@@ -2,6 +2,8 @@ import "./polyfill.js"
 import { render } from "preact"
 import { applyLanguage, applyTheme, readSettings } from "./page/settings.js"
 import { followTakeOver } from "./page/versions.js"
+import { readChosenName } from "./profile/chosen-name.js"
+import { pageProvider } from "./profile/provider.js"
 import { App } from "./view/app.js"
 import "./style/tokens.css"
 import "./style/base.css"
@@ -19,6 +21,8 @@ import "./style/forced-colors.css"
 const root = document.getElementById("app")
 if (root === null) throw new TypeError("the document has no place for the page")
 followTakeOver()
+// Who has a name needs it soon: it is compiled while the rest begins. At the first start the line is for the page.
+if (readChosenName() !== undefined) void pageProvider().catch(() => {})
 const { theme, language } = readSettings()
 applyTheme(theme)
 // In English where the words of the other language do not come.
