@@ -148,7 +148,7 @@ export class OpenThread implements Thread {
     this.#snapshot = shared(this.#snapshot, {
       ...{ id: this.id, items, isLoaded, hasEarlier, hasLater },
       ...{ isFollowing: this.isFollowing, unread: unread(this.id) },
-      isGroup: isGroup(this.#conversation?.members ?? [], notices, window),
+      isGroup: isGroup([client.name, ...(this.#conversation?.members ?? [])], notices, window),
     })
     return this.#snapshot
   }
@@ -430,8 +430,8 @@ function pendingOf(conversation: Conversation | undefined): ReadonlyMap<string, 
 }
 
 function isGroup(members: readonly string[], notices: readonly Notice[], { messages }: MessageWindow): boolean {
-  if (members.length > 2) return true
   const people = new Set(members)
+  if (people.size > 2) return true
   for (const name of notices.flatMap(namedIn)) people.add(name)
   for (const { from } of messages) people.add(from)
   return people.size > 2

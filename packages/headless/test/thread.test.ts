@@ -151,6 +151,9 @@ describe("a thread", () => {
     const again = await reopened(world, bob)
     await again.thread(id).load()
     assert.equal(again.thread(id).getSnapshot().isGroup, true, "by what was told")
+    await Promise.all([team.remove("bob"), settle(alice, again)])
+    await settle(alice, again)
+    assert.equal(again.thread(id).getSnapshot().isGroup, true, "although nobody is left of whom this device knows")
   })
 
   it("is jumped into, to a message and to a date, with what stands around it", async () => {
