@@ -36,6 +36,8 @@ const RETRY_MILLISECONDS = 2_000
 /** From the first moment of the page to an open profile, through whatever stands in between. */
 export class Opening {
   phase: Phase = { type: "starting" }
+  /** So many phases were entered: one may come after another of its kind. */
+  entered = 0
   readonly versions: Versions
   readonly #onChange: () => void
   #attempt = new AbortController()
@@ -144,6 +146,7 @@ export class Opening {
 
   #enter(phase: Phase): void {
     this.phase = phase
+    this.entered++
     this.#onChange()
   }
 }

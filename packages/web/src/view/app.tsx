@@ -22,7 +22,7 @@ export function App() {
     case "elsewhere":
       return <Elsewhere />
     case "welcome":
-      return <Welcome {...phase} onChoose={(choice) => void opening.open(choice)} />
+      return <Welcome key={opening.entered} {...phase} onChoose={(choice) => void opening.open(choice)} />
     case "opening":
       return <OpeningScreen {...phase} onChooseAgain={() => opening.chooseAgain()} />
     case "broken":
