@@ -1,5 +1,6 @@
 import { hex } from "../src/bytes.js"
 import type { Conversation } from "../src/conversation.js"
+import type { ConversationHandle } from "../src/device/handle.js"
 import { SimulatedDevice } from "./device.js"
 import { Invariants, Violation } from "./invariants.js"
 import type { Lie } from "./ledger.js"
@@ -254,20 +255,13 @@ class World {
     const active = there.filter(({ handle }) => handle.status === "active")
     const [first] = active
     if (first === undefined) return undefined
-    for (const { device, handle } of active) {
-      const parts = [handle.epoch, hex(handle.epochAuthenticator), handle.members, handle.title]
-      const others = [
-        first.handle.epoch,
-        hex(first.handle.epochAuthenticator),
-        first.handle.members,
-        first.handle.title,
-      ]
-      const at = parts.findIndex((part, n) => `${part}` !== `${others[n]}`)
-      if (at >= 0) {
-        const what = ["epoch", "authenticator", "members", "title"][at]!
-        return `${device.name} has another ${what} than ${first.device.name}: ${parts[at]}, not ${others[at]}`
-      }
-    }
+    const difference =
+      differenceAmong(active, "epoch", ({ epoch }) => epoch) ??
+      differenceAmong(active, "authenticator", ({ epochAuthenticator }) => hex(epochAuthenticator)) ??
+      differenceAmong(active, "members", ({ members }) => members) ??
+      // A title goes with what a member does next: a person whom another group has taken on does nothing here any more.
+      differenceAmong(active.filter(isListed), "title", ({ title }) => title)
+    if (difference !== undefined) return difference
     const names = active.map(({ device }) => device.name).sort()
     const members = [...first.handle.members]
     return `${names}` === `${members}` ? undefined : `the members are ${members}, and ${names} say that they are`
@@ -452,5 +446,27 @@ function originsOf({ seed, devices, service }: Plan): readonly Origin[] {
 }
 
 const lengthOf = (round: number) => Math.min(ROUND_MAX, ROUND * 2 ** (round >> 1))
+
+/** A conversation as one device has it. */
+interface Side {
+  readonly device: SimulatedDevice
+  readonly handle: ConversationHandle
+}
+
+/** Whether the person sees the conversation: another one may have taken its place, and it is followed on. */
+const isListed = ({ device, handle }: Side) => device.handles.includes(handle)
+
+function differenceAmong(
+  [first, ...others]: readonly Side[],
+  what: string,
+  of: (handle: ConversationHandle) => unknown,
+) {
+  if (first === undefined) return undefined
+  const other = others.find(({ handle }) => `${of(handle)}` !== `${of(first.handle)}`)
+  return (
+    other &&
+    `${other.device.name} has another ${what} than ${first.device.name}: ${of(other.handle)}, not ${of(first.handle)}`
+  )
+}
 
 const hasCome = (status: string | undefined) => status !== undefined && status !== "left"
