@@ -12,7 +12,7 @@ import type { Dispute } from "./disputes.js"
 import { missing } from "./missing.js"
 import type { Next } from "./question.js"
 import { pauseAfter } from "./recovery.js"
-import { rewindIfRestored } from "./restored.js"
+import { isRestored, rewindIfRestored, sendAgain } from "./restored.js"
 import type { Moment, State } from "./state.js"
 import type { Turn } from "./turn.js"
 
@@ -78,6 +78,7 @@ function confirm(turn: Turn, head: HeadClaim): boolean {
   state.position.takeTold()
   state.disputes.pause = undefined
   const { incarnation, seq, chainHash, signature } = head
+  if (isRestored(turn)) sendAgain(turn)
   turn.update({ head: { incarnation, seq, chainHash, signature }, headAt: BigInt(moment.now) })
   settleDisputes(turn)
   return true

@@ -1,4 +1,5 @@
 import type { HeadClaim } from "@conclave/contracts/heads"
+import { logChainStart } from "@conclave/contracts/log-chain"
 import type { Judgement } from "@conclave/identity/verdicts"
 import type { Group } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
@@ -59,10 +60,7 @@ export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer
     state.position.move({ cursor: head.seq, chainHash: head.chainHash, lastCommit: undefined })
     state.chain.start(head.seq, head.chainHash)
     turn.update({ joinedAt: seq, head: isSigned(turn, head) ? head : undefined })
-  } else {
-    // The commit that the Welcome came with is the last one. The chain's hash is learned from the first entry after it.
-    state.position.move({ cursor: seq, chainHash: new Uint8Array(), lastCommit: seq })
-  }
+  } else beginBefore(turn, seq)
   state.recovery = following
   state.refused = undefined
   state.obstacle = unobstructed
@@ -75,6 +73,24 @@ export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer
   turn.emit(waits ? invited : { type: "joined", conversation, members })
   // A subscription that follows it since before the removal reaches no further than that.
   if (!fresh) turn.add({ type: "reach" })
+}
+
+/**
+ * Takes the log up with the commit that the Welcome came with, where nothing is known of what is before it but that it is the
+ * same in all logs of a group. Should the service lose what comes after it, its hash shows where the logs part.
+ */
+function beginBefore(turn: Turn, seq: bigint): void {
+  const { state, moment } = turn
+  if (seq === 0n) {
+    state.position.move({ cursor: 0n, chainHash: new Uint8Array(), lastCommit: 0n })
+    return
+  }
+  const isFirst = seq === 1n
+  const start = () => logChainStart((...parts) => moment.identity.sha256(...parts), state.id)
+  const chainHash = isFirst ? start() : new Uint8Array()
+  state.position.move({ cursor: seq - 1n, chainHash, lastCommit: isFirst ? 0n : undefined })
+  state.chain.start(seq - 1n, chainHash)
+  turn.update({ joinedAt: seq })
 }
 
 /** A message that was kept while the invitation waited, and its place. */

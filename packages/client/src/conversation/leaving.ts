@@ -8,7 +8,8 @@ import { claimOf } from "./heads.js"
 import { isUnknown, refusedAsMissing } from "./missing.js"
 import { asksToLeave } from "./profile.js"
 import type { Next } from "./question.js"
-import { outgoing } from "./request.js"
+import { moved, outgoing } from "./request.js"
+import { idAmongOthers } from "./restored.js"
 import { loseRace, movedIfStale, refusal, targetOf } from "./sending.js"
 import type { Moment, State } from "./state.js"
 import type { Turn } from "./turn.js"
@@ -47,7 +48,8 @@ export function leftAlone(turn: Turn, answer: DeliveryAnswer): Next {
 
 /** Of each epoch a new one: a commit that ends the epoch forgets the one before. */
 function requestToLeave(turn: Turn, [number, { outgoing: before }]: Numbered<LeaveWish>): Outgoing {
-  const request = before === undefined ? propose(turn) : movedIfStale(turn, before)
+  const id = before && idAmongOthers(turn, before)
+  const request = before === undefined ? propose(turn) : movedIfStale(turn, before, id && (() => id))
   if (request === before) return before
   turn.putWish(number, { type: "leave", outgoing: request, acceptedSeq: undefined })
   return request
@@ -74,6 +76,11 @@ export function onLeaveAnswer(turn: Turn, number: number, answer: DeliveryAnswer
   if (isUnknown(answer)) return refusedAsMissing(turn)
   if (answer.type === "accepted") {
     markLeaving(turn, [number, wish], answer.seq)
+    return "again"
+  }
+  // Anybody can use up the id that others know.
+  if (answer.type === "invalid" && idAmongOthers(turn, wish.outgoing) !== undefined) {
+    turn.putWish(number, { ...wish, outgoing: moved(targetOf(state), wish.outgoing, turn.moment.random) })
     return "again"
   }
   turn.giveUp(wish.outgoing.body)

@@ -19,7 +19,15 @@ import { found, missing, mistrust } from "./missing.js"
 import type { Answers, Next, QuestionOf } from "./question.js"
 import { following, unobstructed } from "./recovery.js"
 import { noteRenewed } from "./renewing.js"
-import { forgetLost, isKnownAgain, isRival, isTooEarly, rewindIfRestored, wasReadBefore } from "./restored.js"
+import {
+  forgetLost,
+  isBeforeEntrance,
+  isKnownAgain,
+  isRival,
+  isTooEarly,
+  rewindIfRestored,
+  wasReadBefore,
+} from "./restored.js"
 import type { State } from "./state.js"
 import { stick } from "./stuck.js"
 import type { Turn } from "./turn.js"
@@ -75,14 +83,15 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
   // Restored from a backup, perhaps: what it says of itself says so, and by what key.
   if (isLaterIncarnation(turn, answer)) return { type: "service", prover: turn.state.prover }
   if (answer.type === "entries") {
-    const { cursor } = position
+    const { cursor, chainHash } = position
+    const { headSeq } = answer
     // A Welcome says where its commit is, and nothing has been read yet that would confirm it.
-    if (answer.headSeq < cursor && position.chainHash.length === 0) {
-      position.move({ cursor: answer.headSeq, chainHash: position.chainHash, lastCommit: undefined })
-      turn.moved()
+    if (chainHash.length === 0 && (headSeq < cursor || headSeq < turn.state.facts.joinedAt)) {
+      position.move({ cursor: headSeq < cursor ? headSeq : cursor, chainHash, lastCommit: undefined })
+      turn.update({ joinedAt: 0n })
       return "again"
     }
-    if (answer.headSeq < cursor) {
+    if (headSeq < cursor) {
       // Restored from a backup, or not the log that this device was led to: the place of its last commit is of no use.
       const rewound = rewindIfRestored(turn)
       if (rewound !== undefined) return rewound
@@ -90,14 +99,14 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
       turn.moved()
       return doubt(turn, { seq: cursor, reason: "the log is shorter than it was" })
     }
-    if (cursor < answer.headSeq && !answer.entries.some(({ seq }) => seq > cursor)) {
-      return doubt(turn, { seq: answer.headSeq, reason: "the log is shorter than its head" })
+    if (cursor < headSeq && !answer.entries.some(({ seq }) => seq > cursor)) {
+      return doubt(turn, { seq: headSeq, reason: "the log is shorter than its head" })
     }
     if (answer.entries.length === 0) {
       found(turn)
       turn.state.disputes.seen = { seq: cursor, at: turn.moment.now }
     }
-    position.read(answer.entries, answer.headSeq, toldBy(answer))
+    position.read(answer.entries, headSeq, toldBy(answer))
   } else if (answer.type === "belowRetention") {
     const { cursor } = position
     if (cursor < turn.state.facts.joinedAt) {
@@ -190,6 +199,7 @@ function follow(turn: Turn, entry: Entry): Followed {
     if (own === undefined && kind === "expired" && isWithheld(turn, seq)) {
       turn.reject("WITHHELD", `the service says that message ${seq} has expired, and it is not a day old`)
     }
+    if (isOfOthers) keepEntrance(turn, entry)
     moveOn(turn, entry)
     return "followed"
   }
@@ -203,6 +213,10 @@ function follow(turn: Turn, entry: Entry): Followed {
       forgetLost(turn)
       stick(turn, `commit ${seq} took the place of one that the service lost when it was restored`)
       return "reload"
+    }
+    if (isBeforeEntrance(state, entry)) {
+      moveOn(turn, entry)
+      return "followed"
     }
     if (isTooEarly(state, entry)) {
       const what = `${kind} ${seq} comes before what the service lost when it was restored`
@@ -442,6 +456,18 @@ function keepCommit(turn: Turn, { entry, isOwnPath }: { readonly entry: Entry; r
   const { group } = turn.state
   const leaf = isOwnPath ? group?.leafNode(group.ownLeafIndex) : undefined
   keepHandshake(turn, entry, leaf && turn.moment.identity.suite.hash.digest(leaf))
+}
+
+/**
+ * The commit by which this device came in. Should the service lose it, nothing else of its epoch can be followed. It is given back
+ * where it began no interval: then it was appended in the one that the Welcome told.
+ */
+function keepEntrance(turn: Turn, { seq, kind, epoch, body, begins }: Entry): void {
+  const { facts, intervals, kept, key } = turn.state
+  if (kind !== "commit" || seq !== facts.joinedAt || epoch + 1n !== facts.firstEpoch) return
+  const before = begins === undefined ? intervals.newest : undefined
+  kept.put(turn, key, { n: facts.keptNext, seq, kind, epoch, body, begins, before, ownLeaf: new Uint8Array() })
+  turn.update({ keptNext: facts.keptNext + 1 })
 }
 
 /** Should the service lose it, this device gives it back. `ownLeaf`: see `StoredHandshake`. */

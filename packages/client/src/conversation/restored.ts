@@ -3,12 +3,14 @@ import { deliveryRequests, type Entry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
 import { StateError } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
+import type { Outgoing, Wish, WishOf } from "../records/records.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 import { HANDSHAKES_KEPT, type Handshake } from "./kept.js"
 import { found, missing, mistrust } from "./missing.js"
 import type { Next } from "./question.js"
 import { following, KNOCK_LEAVES_MAX, pauseAfter, type Rewinding, unobstructed } from "./recovery.js"
-import { IDEMPOTENCY_ID_SIZE } from "./request.js"
+import { IDEMPOTENCY_ID_SIZE, idempotencyIdOf, moved } from "./request.js"
+import { targetOf } from "./sending.js"
 import type { Moment, State } from "./state.js"
 import { stick } from "./stuck.js"
 import type { Turn } from "./turn.js"
@@ -137,7 +139,9 @@ function goBack(turn: Turn, ancestor: bigint | undefined): Next {
   for (const handshake of lost) kept.put(turn, state.key, { ...handshake, seq: undefined })
   const shift = facts.shift + position.cursor - ancestor
   const rewoundAt = lost.length === 0 ? undefined : BigInt(moment.now)
-  turn.update({ rewoundAt, shift, head: undefined, joinedAt: 0n })
+  // The entry by which this device came in is in its place again, most often, where it has not been read.
+  const joinedAt = position.cursor < facts.joinedAt ? facts.joinedAt : 0n
+  turn.update({ rewoundAt, shift, head: undefined, joinedAt })
   // The title may have been told in what is lost: some have read it, and others never will.
   if (position.cursor > ancestor && facts.title !== "") turn.update({ titleDueSince: state.epoch })
   position.move({ cursor: ancestor, chainHash: hash, lastCommit: undefined })
@@ -146,7 +150,7 @@ function goBack(turn: Turn, ancestor: bigint | undefined): Next {
   state.disputes.wantsService = true
   for (const [number, wish] of [...state.wishes]) {
     const isPlaced = "acceptedSeq" in wish && wish.acceptedSeq !== undefined && wish.acceptedSeq > ancestor
-    if (isPlaced) turn.putWish(number, { ...wish, acceptedSeq: undefined })
+    if (isPlaced) turn.putWish(number, unplaced(turn, wish))
   }
   state.heard.clear()
   state.committers.clear()
@@ -217,6 +221,23 @@ export function wasReadBefore({ facts }: State, { kind }: Entry, error: unknown)
   return kind === "application" && isSpent && facts.shift > 0n
 }
 
+/**
+ * The service was restored, and its log is the one that this device has read. It may have lost what it had accepted after that: that is
+ * sent once more, as the same request. What it said of a subscription, it may have said before others gave back what it lost.
+ */
+export function sendAgain(turn: Turn): void {
+  const { state, moment } = turn
+  for (const [number, wish] of [...state.wishes]) {
+    if (wish.type !== "message" && wish.type !== "leave") continue
+    const { acceptedSeq: seq, outgoing } = wish
+    if (seq === undefined || outgoing === undefined) continue
+    const link = seq > state.position.cursor ? undefined : state.chain.linksBetween(seq - 1n, seq)?.[0]
+    const isThere = link !== undefined && equalBytes(link.bodyHash, moment.identity.sha256(outgoing.body))
+    if (!isThere) turn.putWish(number, unplaced(turn, wish))
+  }
+  turn.add({ type: "reach" })
+}
+
 // --- What is lost comes again ----------------------------------------------------------------------------------------
 
 /** Whether an entry is a handshake that had been lost, and that somebody has appended again: this device has followed it. */
@@ -251,6 +272,18 @@ export function isTooEarly({ kept, epoch }: State, entry: Entry): boolean {
   return kept.lostCommit !== undefined && entry.epoch >= epoch
 }
 
+/** The commit by which this device came in, while it is lost: what comes before it is of epochs that this device was not in. */
+function lostEntrance({ facts, kept: { lost } }: State): Handshake | undefined {
+  const [first] = lost
+  return first?.kind === "commit" && first.epoch + 1n === facts.firstEpoch ? first : undefined
+}
+
+/** Whether a handshake was never meant to be read here: others give back what came before this device did. */
+export function isBeforeEntrance(state: State, { epoch }: Entry): boolean {
+  const entrance = lostEntrance(state)
+  return entrance !== undefined && epoch <= entrance.epoch
+}
+
 /** What this device knocks with is from before what was lost. */
 export function forgetLost(turn: Turn): void {
   const { state } = turn
@@ -263,12 +296,22 @@ export function forgetLost(turn: Turn): void {
 }
 
 /** When this device appends what is lost (Unix time in milliseconds), if there is anything. */
-export function againDue({ facts, kept, again, group, outline }: State): number | undefined {
-  if (facts.rewoundAt === undefined || kept.lost.length === 0) return undefined
+export function againDue(state: State): number | undefined {
+  const { facts, kept, again, group, outline } = state
+  if (facts.rewoundAt === undefined || kept.lost.length === 0 || waitsForEntrance(state)) return undefined
   const count = group?.memberCount ?? outline.shown?.names.length ?? 1
   const own = Number(group?.ownLeafIndex ?? outline.shown?.ownLeafIndex ?? 0) % count
   const wait = Math.min(own * TURN_MILLISECONDS, Math.floor((own * ALL_TURNS_MILLISECONDS) / count))
   return Math.max(Number(facts.rewoundAt) + wait, again?.retryAt ?? 0)
+}
+
+/**
+ * Whether the commit is lost by which this device came in, and it began an interval: this device does not know the one before, and
+ * others give it back.
+ */
+function waitsForEntrance(state: State): boolean {
+  const entrance = lostEntrance(state)
+  return entrance?.begins !== undefined && entrance.before === undefined
 }
 
 /** Appends the first of what is lost; nothing else is sent before all of it is back. */
@@ -276,6 +319,7 @@ export function appendAgain(turn: Turn): Next {
   const { state, moment } = turn
   const due = againDue(state)
   const [lost] = state.kept.lost
+  if (waitsForEntrance(state)) return "idle"
   if (due === undefined || lost === undefined) return "again"
   if (due > moment.now) return "idle"
   if (state.position.needsLastCommit) return { type: "head", prover: state.prover }
@@ -286,16 +330,33 @@ export function appendAgain(turn: Turn): Next {
  * Whoever appends it makes the same request: the service takes it once. Anybody can use up the id of that for something else, or in
  * another place, so what the log does not show after that has an id of its own.
  */
-function requestFor({ state, moment }: Turn, { kind, epoch, body, begins }: Handshake): Uint8Array {
-  const { identity, service, random } = moment
-  const incarnation = new TextEncoder().encode(`conclave again ${service?.incarnation} `)
-  const common = identity.sha256(incarnation, state.id, body).slice(0, IDEMPOTENCY_ID_SIZE)
-  const idempotencyId = state.again === undefined ? common : random(IDEMPOTENCY_ID_SIZE)
+function requestFor(turn: Turn, { kind, epoch, body, begins }: Handshake): Uint8Array {
+  const { state, moment } = turn
+  const idempotencyId = state.again === undefined ? commonId(turn, body) : moment.random(IDEMPOTENCY_ID_SIZE)
   const nobody = { welcome: new Uint8Array(), recipients: [], answers: undefined }
   const commit = kind === "commit" ? { ...nobody, begins } : undefined
   const after = state.position.lastCommit ?? 0n
   const append = { groupId: state.id, idempotencyId, kind, epoch, body, commit, after, access: noAccess }
   return deliveryRequests.encode({ type: "append", ...append })
+}
+
+function commonId({ state, moment: { identity, service } }: Turn, body: Uint8Array): Uint8Array {
+  const incarnation = new TextEncoder().encode(`conclave again ${service?.incarnation} `)
+  return identity.sha256(incarnation, state.id, body).slice(0, IDEMPOTENCY_ID_SIZE)
+}
+
+/** What was accepted, and may be lost. A proposal is sent as others do who have read it, and give it back: it is there once. */
+function unplaced(turn: Turn, wish: WishOf<"message" | "leave">): Wish {
+  const { outgoing, ...rest } = wish
+  if (rest.type === "message" || outgoing === undefined) return { ...wish, acceptedSeq: undefined }
+  const id = commonId(turn, outgoing.body)
+  return { ...rest, outgoing: moved(targetOf(turn.state), outgoing, () => id), acceptedSeq: undefined }
+}
+
+/** Whether a proposal of this device's is sent as others do who give it back: under which id, then. */
+export function idAmongOthers(turn: Turn, sent: Outgoing): Uint8Array | undefined {
+  const id = commonId(turn, sent.body)
+  return equalBytes(idempotencyIdOf(sent), id) ? id : undefined
 }
 
 /** Only the log says that it is back: a service that accepts it and does not show it is asked no oftener than one that refuses. */

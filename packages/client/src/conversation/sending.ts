@@ -21,8 +21,8 @@ export function isRefusedAsStale({ stale }: State, request: Outgoing): boolean {
  * What is sent of a message whose epoch still stands: the same request, or one after the new head where that request was
  * refused as stale, because what came before it does not hold.
  */
-export function movedIfStale({ state, moment }: Turn, sent: Outgoing): Outgoing {
-  return isRefusedAsStale(state, sent) ? moved(targetOf(state), sent, moment.random) : sent
+export function movedIfStale({ state, moment }: Turn, sent: Outgoing, random = moment.random): Outgoing {
+  return isRefusedAsStale(state, sent) ? moved(targetOf(state), sent, random) : sent
 }
 
 /**
