@@ -9,6 +9,9 @@ export interface Binding {
   random(output: Uint8Array): void
   digest(hash: number, message: Uint8Array, output: Uint8Array): void
   hmac(hash: number, key: Uint8Array, text: Uint8Array, output: Uint8Array): void
+  /** See `spans.rs`: `rows` are numbers of 32 bits in the machine's order. */
+  digestAll(hash: number, memory: Uint8Array, beside: Uint8Array, rows: Uint8Array, digests: Uint8Array): void
+  hmacAll(hash: number, key: Uint8Array, texts: Uint8Array, outputs: Uint8Array): void
   seal(
     aead: number,
     key: Uint8Array,
@@ -34,13 +37,16 @@ export interface Binding {
   importKey(scheme: number, privateKey: Uint8Array, publicKey: Uint8Array): number
   /** Bytes of the signature. */
   sign(key: number, message: Uint8Array, output: Uint8Array): number
-  /** Whether there was a key or a suite with the number. */
+  /** Whether there was something with the number. */
   destroy(number: number): boolean
-  /** How many keys and suites there are. */
+  /** How many keys, suites and verifications there are. */
   held(): number
   verify(scheme: number, publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
   verifyAll(scheme: number, threads: number, packed: Uint8Array): boolean
   verifyLater(scheme: number, threads: number, packed: Uint8Array): Promise<boolean>
+  /** The verification's number. */
+  verifyBegin(scheme: number, threads: number, memory: Uint8Array, beside: Uint8Array, rows: Uint8Array): number
+  verifyFinish(verification: number): boolean
   /** The suite's number. */
   hpkeSuite(group: number, kemHash: number, kdfHash: number, aead: number, labels: Uint8Array): number
   hpkeSeal(
@@ -65,6 +71,16 @@ export interface Binding {
     ciphertext: Uint8Array,
     plaintext: Uint8Array,
   ): number
+  hpkeSealAll(
+    suite: number,
+    infoIsHash: number,
+    threads: number,
+    info: Uint8Array,
+    authenticatedData: Uint8Array,
+    packed: Uint8Array,
+    sealed: Uint8Array,
+  ): number
+  hpkeKeyPair(suite: number, material: Uint8Array, privateKey: Uint8Array, publicKey: Uint8Array): void
   mlKem768KeyPair(seed: Uint8Array, publicKey: Uint8Array, privateKey: Uint8Array): void
   mlKem768Encapsulate(publicKey: Uint8Array, seed: Uint8Array, ciphertext: Uint8Array, secret: Uint8Array): boolean
   mlKem768Decapsulate(privateKey: Uint8Array, ciphertext: Uint8Array, secret: Uint8Array): boolean

@@ -3,22 +3,15 @@ import type { Binding } from "./binding.js"
 import { isCutOff, type Libc, libcOf } from "./elf.js"
 import { NativeLibrary } from "./library.js"
 
-export {
-  type NativeAead,
-  type NativeGroup,
-  type NativeHash,
-  type NativeHpke,
-  type NativeHpkeSuite,
-  type NativeKey,
-  NativeLibrary,
-  type NativeScheme,
-} from "./library.js"
+export type { NativeAead, NativeGroup, NativeHash, NativeScheme } from "./algorithms.js"
+export type { NativeHpke, NativeHpkeSuite } from "./hpke.js"
+export { type NativeKey, NativeLibrary, type NativeSpans, type NativeVerification } from "./library.js"
 
 /** Of this package and of the binaries that belong to it. */
 export const VERSION = "0.1.0"
 
 /** Of the functions and their arguments, as the binary states it. */
-const INTERFACE = 1
+const INTERFACE = 2
 
 /** The library, or in one line why it is not there. */
 export type LoadedNative = { readonly library: NativeLibrary } | { readonly reason: string }

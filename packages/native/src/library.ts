@@ -1,10 +1,17 @@
+import {
+  aeads,
+  groups,
+  hashes,
+  type NativeAead,
+  type NativeGroup,
+  type NativeHash,
+  type NativeScheme,
+  schemes,
+  tagSize,
+} from "./algorithms.js"
 import type { Binding } from "./binding.js"
+import { type NativeHpke, type NativeHpkeSuite, nativeHpke } from "./hpke.js"
 import { KeptMemory, SMALL_MAX } from "./memory.js"
-
-export type NativeHash = "SHA-256" | "SHA-384" | "SHA-512"
-export type NativeAead = "AES-128-GCM" | "AES-256-GCM" | "ChaCha20-Poly1305"
-export type NativeGroup = "X25519" | "P-256" | "P-384" | "P-521"
-export type NativeScheme = "Ed25519" | "ECDSA-P-256-SHA-256" | "ECDSA-P-384-SHA-384" | "ECDSA-P-521-SHA-512"
 
 /** A private key inside the library. */
 export interface NativeKey {
@@ -15,68 +22,21 @@ export interface NativeKey {
   destroy(): void
 }
 
-/** What is constant in a suite of HPKE (RFC 9180). */
-export interface NativeHpkeSuite {
-  readonly kem: NativeGroup
-  readonly kemHash: NativeHash
-  readonly kdf: NativeHash
-  readonly aead: NativeAead
-  /** What stands before the input of each step, in the order of `Label` in `rust/src/hpke.rs`. */
-  readonly labels: readonly Uint8Array[]
+/** Pieces of two memories, by place and length. Places are counted through `memory`, then `beside`. */
+export interface NativeSpans {
+  readonly memory: Uint8Array
+  readonly beside: Uint8Array
+  readonly rows: Uint32Array
 }
 
-/** HPKE in base mode, one message to a call. `infoIsHash`: whether `info` is its hash already. */
-export interface NativeHpke {
-  /** `undefined` for a malformed public key. */
-  seal(message: {
-    readonly publicKey: Uint8Array
-    readonly info: Uint8Array
-    readonly infoIsHash: boolean
-    readonly authenticatedData: Uint8Array
-    readonly plaintext: Uint8Array
-    readonly ephemeral: Uint8Array
-  }): { readonly kemOutput: Uint8Array; readonly ciphertext: Uint8Array } | undefined
-  /**
-   * `undefined` for what is not authentic. An empty `publicKey` is computed.
-   *
-   * @throws RangeError for a malformed private key.
-   */
-  open(message: {
-    readonly privateKey: Uint8Array
-    readonly publicKey: Uint8Array
-    readonly kemOutput: Uint8Array
-    readonly info: Uint8Array
-    readonly infoIsHash: boolean
-    readonly authenticatedData: Uint8Array
-    readonly ciphertext: Uint8Array
-  }): Uint8Array | undefined
+/** Signatures that are being verified. */
+export interface NativeVerification {
+  /** Takes part in what is left, and says whether all verify. @throws TypeError the second time, and after `destroy`. */
+  finish(): boolean
+  /** Ends it without an answer. */
+  destroy(): void
 }
 
-// The numbers are those of `rust/src/exports.rs`.
-const hashes: Readonly<Record<NativeHash, { readonly number: number; readonly size: number }>> = {
-  "SHA-256": { number: 0, size: 32 },
-  "SHA-384": { number: 1, size: 48 },
-  "SHA-512": { number: 2, size: 64 },
-}
-const aeads: Readonly<Record<NativeAead, number>> = { "AES-128-GCM": 0, "AES-256-GCM": 1, "ChaCha20-Poly1305": 2 }
-const groups: Readonly<
-  Record<NativeGroup, { readonly number: number; readonly publicKeySize: number; readonly secretSize: number }>
-> = {
-  X25519: { number: 0, publicKeySize: 32, secretSize: 32 },
-  "P-256": { number: 1, publicKeySize: 65, secretSize: 32 },
-  "P-384": { number: 2, publicKeySize: 97, secretSize: 48 },
-  "P-521": { number: 3, publicKeySize: 133, secretSize: 66 },
-}
-/** `signatureSizeMax` of ECDSA: two integers of the order's size and DER's around them. */
-const schemes: Readonly<
-  Record<NativeScheme, { readonly number: number; readonly publicKeySize: number; readonly signatureSizeMax: number }>
-> = {
-  Ed25519: { number: 0, publicKeySize: 32, signatureSizeMax: 64 },
-  "ECDSA-P-256-SHA-256": { number: 1, publicKeySize: 65, signatureSizeMax: 72 },
-  "ECDSA-P-384-SHA-384": { number: 2, publicKeySize: 97, signatureSizeMax: 104 },
-  "ECDSA-P-521-SHA-512": { number: 3, publicKeySize: 133, signatureSizeMax: 139 },
-}
-const tagSize = 16
 const mlKem768Sizes = { publicKey: 1184, privateKey: 2400, ciphertext: 1088, secret: 32 }
 
 /** Up to so many random bytes come from a block that was drawn before: a call costs more than they do. */
@@ -136,6 +96,42 @@ export class NativeLibrary {
       const output = memory.output(size)
       this.#binding.hmac(number, memory.input(key), memory.joined(parts), output)
       return memory.result(output)
+    } finally {
+      memory.wipe()
+    }
+  }
+
+  /**
+   * A digest for each row of `rows`, in an array of `count` digests. A row is the place among the digests that it is for, how
+   * many pieces are hashed, and where each of them begins and how long it is: see {@link NativeSpans}. Behind `beside` stand
+   * the digests, so that one is taken of those of earlier rows.
+   *
+   * @throws RangeError for a row that does not fit, and for one longer than all that it is made of.
+   */
+  digestAll(name: NativeHash, { memory, beside, rows }: NativeSpans, count: number): Uint8Array {
+    const { number, size } = hashes[name]
+    const digests = new Uint8Array(count * size)
+    const kept = this.#memory
+    try {
+      this.#binding.digestAll(number, kept.input(memory), kept.input(beside), bytesOf(rows), digests)
+      return digests
+    } finally {
+      kept.wipe()
+    }
+  }
+
+  /**
+   * The HMAC of each text under one key, cut to each of `lengths`. `texts`: each after its length in four bytes, big endian.
+   *
+   * @throws RangeError where there are not as many texts as lengths.
+   */
+  hmacAll(name: NativeHash, key: Uint8Array, texts: Uint8Array, lengths: readonly number[]): Uint8Array[] {
+    const { number, size } = hashes[name]
+    const memory = this.#memory
+    try {
+      const outputs = memory.outputs(lengths.length * size)
+      this.#binding.hmacAll(number, memory.input(key), memory.input(texts), outputs)
+      return lengths.map((length, i) => outputs.slice(i * size, i * size + Math.min(length, size)))
     } finally {
       memory.wipe()
     }
@@ -331,58 +327,38 @@ export class NativeLibrary {
     return await this.#binding.verifyLater(schemes[name].number, threads, packed)
   }
 
-  /** @throws RangeError where there are not as many labels as steps. */
-  hpke({ kem, kemHash, kdf, aead, labels }: NativeHpkeSuite): NativeHpke {
-    const { number, publicKeySize } = groups[kem]
-    const [binding, memory] = [this.#binding, this.#memory]
-    const suite = {
-      number: binding.hpkeSuite(number, hashes[kemHash].number, hashes[kdf].number, aeads[aead], packed(labels)),
+  /**
+   * Begins to verify on other cores, and returns at once: of all that it is given there is a copy then. A row of `rows` is where
+   * the public key begins and how long it is, the same of the signature, how many pieces the message has, and the same of each.
+   * `threads` is at most 8, the caller's own among them; 0 means one for each core.
+   *
+   * @throws RangeError for a row that does not fit.
+   */
+  beginVerifying(name: NativeScheme, { memory, beside, rows }: NativeSpans, threads = 0): NativeVerification {
+    const [binding, kept, collected] = [this.#binding, this.#memory, this.#collected]
+    const held = { number: 0 }
+    try {
+      const scheme = schemes[name].number
+      held.number = binding.verifyBegin(scheme, threads, kept.input(memory), kept.input(beside), bytesOf(rows))
+    } finally {
+      kept.wipe()
     }
-    this.#collected.register(suite, suite.number)
+    collected.register(held, held.number, held)
     return {
-      seal({ publicKey, info, infoIsHash, authenticatedData, plaintext, ephemeral }) {
-        try {
-          const kemOutput = memory.output(publicKeySize)
-          const ciphertext = memory.output(plaintext.length + tagSize)
-          const outcome = binding.hpkeSeal(
-            suite.number,
-            infoIsHash ? 1 : 0,
-            memory.input(publicKey),
-            memory.input(info),
-            memory.input(authenticatedData),
-            memory.input(plaintext),
-            memory.input(ephemeral),
-            kemOutput,
-            ciphertext,
-          )
-          if (outcome !== 0) return undefined
-          return { kemOutput: memory.result(kemOutput), ciphertext: memory.result(ciphertext) }
-        } finally {
-          memory.wipe()
-        }
+      finish() {
+        collected.unregister(held)
+        return binding.verifyFinish(held.number)
       },
-
-      open({ privateKey, publicKey, kemOutput, info, infoIsHash, authenticatedData, ciphertext }) {
-        try {
-          const plaintext = memory.output(Math.max(0, ciphertext.length - tagSize))
-          const outcome = binding.hpkeOpen(
-            suite.number,
-            infoIsHash ? 1 : 0,
-            memory.input(privateKey),
-            memory.input(publicKey),
-            memory.input(kemOutput),
-            memory.input(info),
-            memory.input(authenticatedData),
-            memory.input(ciphertext),
-            plaintext,
-          )
-          if (outcome === 2) throw new RangeError(`not a private key of ${kem}`)
-          return outcome === 0 ? memory.result(plaintext) : undefined
-        } finally {
-          memory.wipe()
-        }
+      destroy() {
+        collected.unregister(held)
+        binding.destroy(held.number)
       },
     }
+  }
+
+  /** @throws RangeError where there are not as many labels as steps. */
+  hpke(suite: NativeHpkeSuite): NativeHpke {
+    return nativeHpke(this.#binding, this.#memory, this.#collected, suite)
   }
 
   /** FIPS 203's ML-KEM-768, from seeds: `seed` of 64 bytes for a key pair, of 32 to encapsulate. */
@@ -412,23 +388,10 @@ export class NativeLibrary {
     },
   }
 
-  /** How many keys and suites the library holds. */
+  /** How many keys, suites and verifications the library holds. */
   get held(): number {
     return this.#binding.held()
   }
 }
 
-/** Each label after its length in four bytes, big endian. */
-function packed(labels: readonly Uint8Array[]): Uint8Array {
-  let size = 0
-  for (const label of labels) size += 4 + label.length
-  const bytes = new Uint8Array(size)
-  const view = new DataView(bytes.buffer)
-  let at = 0
-  for (const label of labels) {
-    view.setUint32(at, label.length)
-    bytes.set(label, at + 4)
-    at += 4 + label.length
-  }
-  return bytes
-}
+const bytesOf = (words: Uint32Array): Uint8Array => new Uint8Array(words.buffer, words.byteOffset, words.byteLength)

@@ -49,6 +49,11 @@ export class KeptMemory {
     return length > SMALL_MAX ? new Uint8Array(length) : this.#place(length)
   }
 
+  /** Where a library may write so many bytes that are copied out one after the other: there is no {@link result} of them. */
+  outputs(length: number): Uint8Array {
+    return this.#room(length)
+  }
+
   /** What was written to an {@link output}, in an array of its own. */
   result(output: Uint8Array): Uint8Array {
     return output.length > SMALL_MAX ? output : new Uint8Array(output)

@@ -10,7 +10,7 @@ use std::thread;
 
 const THREADS_MAX: usize = 8;
 /// How many signatures a thread takes at a time; fewer than that for each thread are not worth starting one.
-const SHARE: usize = 16;
+pub const SHARE: usize = 16;
 
 /// A signature, as three slices of what was packed.
 type Item<'a> = (&'a [u8], &'a [u8], &'a [u8]);
@@ -38,15 +38,24 @@ pub fn unpack(packed: &[u8]) -> Result<Vec<Item<'_>>, Refusal> {
     Ok(items)
 }
 
-/// Whether all signatures verify, on at most so many threads; 0 means as many as there are cores, up to 8.
-pub fn verify_all(scheme: Scheme, items: &[Item<'_>], threads: usize) -> bool {
-    let cores = || thread::available_parallelism().map_or(1, |it| it.get().min(THREADS_MAX));
-    let threads = if threads == 0 {
+/// As many threads as there are cores, up to 8.
+pub fn cores() -> usize {
+    thread::available_parallelism().map_or(1, |it| it.get().min(THREADS_MAX))
+}
+
+/// How many threads are worth it for so many items, where `wanted` are at most; 0 means as many as there are cores, up to 8.
+pub fn threads_for(items: usize, wanted: usize) -> usize {
+    let threads = if wanted == 0 {
         cores()
     } else {
-        threads.min(THREADS_MAX)
+        wanted.min(THREADS_MAX)
     };
-    let threads = threads.min(items.len() / SHARE).max(1);
+    threads.min(items / SHARE).max(1)
+}
+
+/// Whether all signatures verify, on at most so many threads; 0 means as many as there are cores, up to 8.
+pub fn verify_all(scheme: Scheme, items: &[Item<'_>], threads: usize) -> bool {
+    let threads = threads_for(items.len(), threads);
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let work = || {
         while !failed.load(Ordering::Relaxed) {

@@ -1,13 +1,15 @@
 //! What JavaScript calls: arguments in, one function of the modules beside, an answer out. `index.cts` has the types.
 
+use crate::background::Verification;
 use crate::batch;
 use crate::boundary::{Answer, Call, Refusal, Value};
 use crate::groups::Group;
 use crate::handles::Held;
-use crate::hpke::{Info, Opening, Outcome, Sealing, Suite};
+use crate::hpke::{Info, Opening, Outcome, Recipient, Sealing, Suite};
 use crate::ml_kem;
 use crate::primitives::{self, Aead, Failure, Hash, NONCE_SIZE, TAG_SIZE};
 use crate::signatures::Scheme;
+use crate::spans;
 
 impl From<Failure> for Refusal {
     fn from(_: Failure) -> Self {
@@ -99,6 +101,22 @@ pub fn hmac(call: Call) -> Answer {
     let ([key, text], [output]) = call.memory(1)?;
     sized(output.len() == hash.size())?;
     hash.hmac(key, &[text], output)?;
+    Ok(Value::Undefined)
+}
+
+/// `digestAll(hash, memory, beside, rows, digests)`
+pub fn digest_all(call: Call) -> Answer {
+    let hash = hash(&call, 0)?;
+    let ([memory, beside, rows], [digests]) = call.memory(1)?;
+    spans::digest_all(hash, memory, beside, rows, digests)?;
+    Ok(Value::Undefined)
+}
+
+/// `hmacAll(hash, key, texts, outputs)`
+pub fn hmac_all(call: Call) -> Answer {
+    let hash = hash(&call, 0)?;
+    let ([key, texts], [outputs]) = call.memory(1)?;
+    spans::hmac_all(hash, key, texts, outputs)?;
     Ok(Value::Undefined)
 }
 
@@ -232,6 +250,23 @@ pub fn verify_later(call: Call) -> Answer {
     }))
 }
 
+/// `verifyBegin(scheme, threads, memory, beside, rows)`: the number of the verification.
+pub fn verify_begin(call: Call) -> Answer {
+    let (scheme, threads) = (scheme(&call, 0)?, call.number(1)? as usize);
+    let mut handles = call.handles()?.borrow_mut();
+    let ([memory, beside, rows], []) = call.memory(2)?;
+    let verification = Verification::begin(&mut handles.pool, scheme, memory, beside, rows, threads)?;
+    let number = handles.insert(Held::Verification(verification))?;
+    Ok(Value::Number(number as f64))
+}
+
+/// `verifyFinish(verification)`: whether all verify. The number finds nothing afterwards.
+pub fn verify_finish(call: Call) -> Answer {
+    let number = call.number(0)?;
+    let verification = call.handles()?.borrow_mut().take_verification(number)?;
+    Ok(Value::Boolean(verification.finish()))
+}
+
 /// `hpkeSuite(group, kemHash, kdfHash, aead, labels)`: the number of the suite.
 pub fn hpke_suite(call: Call) -> Answer {
     let (group, kem_hash) = (group(&call, 0)?, hash(&call, 1)?);
@@ -277,6 +312,48 @@ pub fn hpke_seal(call: Call) -> Answer {
         kem_output,
         ciphertext,
     })?))
+}
+
+/// `hpkeSealAll(suite, infoIsHash, threads, info, authenticatedData, packed, sealed)`: how it fared, as `hpkeOpen` says it.
+/// `packed`: public key, plaintext and ephemeral of each recipient, each after its length in four bytes, big endian.
+/// `sealed`: room for the encapsulated key and the ciphertext of each, one behind the other.
+pub fn hpke_seal_all(call: Call) -> Answer {
+    let (number, is_hash, threads) = (call.number(0)?, flag(&call, 1)?, call.number(2)? as usize);
+    let handles = call.handles()?.borrow();
+    let suite = handles.suite(number)?;
+    let ([given, authenticated, packed], [sealed]) = call.memory(3)?;
+    let mut rest = sealed;
+    let mut recipients = Vec::new();
+    for (public_key, plaintext, ephemeral) in batch::unpack(packed)? {
+        let (kem_output, behind) = rest.split_at_mut_checked(suite.group.point_size()).ok_or(SIZE)?;
+        let (ciphertext, behind) = behind.split_at_mut_checked(plaintext.len() + TAG_SIZE).ok_or(SIZE)?;
+        rest = behind;
+        recipients.push(Recipient {
+            public_key,
+            plaintext,
+            ephemeral,
+            kem_output,
+            ciphertext,
+        });
+    }
+    sized(rest.is_empty())?;
+    Ok(outcome(suite.seal_all(
+        info(is_hash, given),
+        authenticated,
+        &mut recipients,
+        threads,
+    )?))
+}
+
+/// `hpkeKeyPair(suite, material, privateKey, publicKey)`
+pub fn hpke_key_pair(call: Call) -> Answer {
+    let number = call.number(0)?;
+    let handles = call.handles()?.borrow();
+    let suite = handles.suite(number)?;
+    let ([material], [private_key, public_key]) = call.memory(1)?;
+    sized(private_key.len() == suite.group.scalar_size() && public_key.len() == suite.group.point_size())?;
+    suite.key_pair(material, private_key, public_key)?;
+    Ok(Value::Undefined)
 }
 
 /// `hpkeOpen(suite, infoIsHash, privateKey, publicKey, kemOutput, info, authenticatedData, ciphertext, plaintext)`: 0, or 1

@@ -1,6 +1,7 @@
-//! What JavaScript holds by number: keys, and the constants of an HPKE suite. A number that was destroyed, or that was
-//! never given, finds nothing: no number leads to memory.
+//! What JavaScript holds by number: keys, the constants of an HPKE suite, and verifications that go on. A number that was
+//! destroyed, or that was never given, finds nothing: no number leads to memory.
 
+use crate::background::{Pool, Verification};
 use crate::boundary::Refusal;
 use crate::hpke::Suite;
 use crate::signatures::PrivateKey;
@@ -8,6 +9,7 @@ use crate::signatures::PrivateKey;
 pub enum Held {
     Key(PrivateKey),
     Suite(Box<Suite>),
+    Verification(Verification),
 }
 
 /// Numbers are `generation * PLACES + place`: the generation of a place grows whenever it is emptied.
@@ -18,6 +20,8 @@ const GENERATION_MAX: u64 = u32::MAX as u64;
 pub struct Handles {
     places: Vec<Place>,
     free: Vec<usize>,
+    /// Dropped after the verifications that its threads are at, which ends them.
+    pub pool: Pool,
 }
 
 struct Place {
@@ -57,6 +61,19 @@ impl Handles {
         }
     }
 
+    /// Gives it away: the number finds nothing any more.
+    pub fn take_verification(&mut self, number: u64) -> Result<Verification, Refusal> {
+        const GONE: Refusal = Refusal::Type("there is no such verification: it may have ended");
+        match self.get(number) {
+            Some(Held::Verification(_)) => {}
+            _ => return Err(GONE),
+        }
+        match self.empty(number) {
+            Some(Held::Verification(verification)) => Ok(verification),
+            _ => Err(GONE),
+        }
+    }
+
     fn get(&self, number: u64) -> Option<&Held> {
         let place = self.places.get((number % PLACES) as usize)?;
         place.held.as_ref().filter(|_| place.generation == number / PLACES)
@@ -64,19 +81,22 @@ impl Handles {
 
     /// Whether there was something to destroy. Dropping a key wipes it.
     pub fn destroy(&mut self, number: u64) -> bool {
+        self.empty(number).is_some()
+    }
+
+    fn empty(&mut self, number: u64) -> Option<Held> {
         let index = (number % PLACES) as usize;
-        match self.places.get_mut(index) {
-            Some(place) if place.generation == number / PLACES && place.held.is_some() => {
-                place.held = None;
-                // A place whose generations are used up stays empty.
-                if place.generation < GENERATION_MAX {
-                    place.generation += 1;
-                    self.free.push(index);
-                }
-                true
-            }
-            _ => false,
+        let place = self.places.get_mut(index)?;
+        if place.generation != number / PLACES {
+            return None;
         }
+        let held = place.held.take()?;
+        // A place whose generations are used up stays empty.
+        if place.generation < GENERATION_MAX {
+            place.generation += 1;
+            self.free.push(index);
+        }
+        Some(held)
     }
 
     /// How many are held.
@@ -88,6 +108,7 @@ impl Handles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signatures::Scheme;
 
     fn held() -> Held {
         Held::Key(PrivateKey::test_key())
@@ -103,6 +124,20 @@ mod tests {
         assert!(handles.destroy(first) && !handles.destroy(first));
         assert!(handles.key(first).is_err() && handles.key(second).is_ok());
         assert_eq!(handles.count(), 1);
+    }
+
+    #[test]
+    fn a_verification_is_given_away_once() {
+        let begun = || Verification::begin(&mut Pool::default(), Scheme::Ed25519, &[], &[], &[], 1).unwrap();
+        let mut handles = Handles::default();
+        let first = handles.insert(Held::Verification(begun())).unwrap();
+        let key = handles.insert(held()).unwrap();
+        assert!(handles.take_verification(key).is_err() && handles.key(key).is_ok());
+        assert!(handles.take_verification(first).unwrap().finish());
+        assert!(handles.take_verification(first).is_err() && !handles.destroy(first));
+        let second = handles.insert(Held::Verification(begun())).unwrap();
+        assert_ne!(first, second);
+        assert!(handles.destroy(second) && handles.take_verification(second).is_err());
     }
 
     #[test]

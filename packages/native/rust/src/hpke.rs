@@ -1,9 +1,12 @@
 //! HPKE (RFC 9180), base mode, one message: DHKEM, key schedule and AEAD in one call. The labels, and what is constant in
 //! a suite, come from the caller; here they are bytes in front of other bytes.
 
-use crate::groups::{Group, POINT_MAX, SCALAR_MAX};
+use crate::batch::{threads_for, SHARE};
+use crate::groups::{Group, Private, POINT_MAX, SCALAR_MAX};
 use crate::primitives::{Aead, Failure, Hash, DIGEST_MAX, NONCE_SIZE, TAG_SIZE};
 use std::ops::Range;
+use std::sync::Mutex;
+use std::thread;
 use zeroize::Zeroizing;
 
 /// What stands in front of each step's input, in the caller's order.
@@ -59,6 +62,15 @@ pub struct Sealing<'a> {
     pub public_key: &'a [u8],
     pub info: Info<'a>,
     pub authenticated: &'a [u8],
+    pub plaintext: &'a [u8],
+    pub ephemeral: &'a [u8],
+    pub kem_output: &'a mut [u8],
+    pub ciphertext: &'a mut [u8],
+}
+
+/// One of many who are sent something of their own with the same `info`.
+pub struct Recipient<'a> {
+    pub public_key: &'a [u8],
     pub plaintext: &'a [u8],
     pub ephemeral: &'a [u8],
     pub kem_output: &'a mut [u8],
@@ -150,6 +162,68 @@ impl Suite {
         Ok(if opened { Outcome::Done } else { Outcome::Refused })
     }
 
+    /// Seals to every recipient, on at most so many threads; 0 means one for each core.
+    pub fn seal_all(
+        &self,
+        info: Info,
+        authenticated: &[u8],
+        recipients: &mut [Recipient<'_>],
+        threads: usize,
+    ) -> Result<Outcome, Failure> {
+        let mut hashed = [0; DIGEST_MAX];
+        let info = match info {
+            Info::Whole(info) => {
+                let hashed = &mut hashed[..self.kdf_hash.size()];
+                self.kdf_hash.hmac(&[], &[self.label(Label::Info), info], hashed)?;
+                Info::Hash(hashed)
+            }
+            hash => hash,
+        };
+        let threads = threads_for(recipients.len(), threads);
+        let shares = Mutex::new(recipients.chunks_mut(SHARE));
+        let work = || -> Result<Outcome, Failure> {
+            loop {
+                let share = shares.lock().map_err(|_| Failure)?.next();
+                let Some(share) = share else { return Ok(Outcome::Done) };
+                for recipient in share {
+                    let outcome = self.seal(Sealing {
+                        public_key: recipient.public_key,
+                        info,
+                        authenticated,
+                        plaintext: recipient.plaintext,
+                        ephemeral: recipient.ephemeral,
+                        kem_output: &mut *recipient.kem_output,
+                        ciphertext: &mut *recipient.ciphertext,
+                    })?;
+                    if outcome != Outcome::Done {
+                        return Ok(outcome);
+                    }
+                }
+            }
+        };
+        thread::scope(|scope| {
+            let mut started = Vec::new();
+            for _ in 1..threads {
+                // Where the system gives no thread, the others do its share.
+                started.extend(thread::Builder::new().spawn_scoped(scope, &work));
+            }
+            let mut result = work();
+            for thread in started {
+                // A panic in a thread is a failure.
+                let other = thread.join().unwrap_or(Err(Failure));
+                if result == Ok(Outcome::Done) {
+                    result = other;
+                }
+            }
+            result
+        })
+    }
+
+    /// §7.1.3, DeriveKeyPair. The outputs have the sizes of keys.
+    pub fn key_pair(&self, material: &[u8], private_key: &mut [u8], public_key: &mut [u8]) -> Result<(), Failure> {
+        self.derive(material, private_key, |key| key.public_key(public_key))
+    }
+
     /// §4.1, Encap up to the product: the key pair that follows from `ephemeral`, and its product with `peer`.
     fn exchange(
         &self,
@@ -158,12 +232,28 @@ impl Suite {
         public_key: &mut [u8],
         product: &mut [u8],
     ) -> Result<bool, Failure> {
+        let mut bytes: Secret<SCALAR_MAX> = Zeroizing::new([0; SCALAR_MAX]);
+        let bytes = &mut bytes[..self.group.scalar_size()];
+        self.derive(ephemeral, bytes, |private_key| {
+            private_key.public_key(public_key)?;
+            private_key.multiply(peer, product)
+        })
+    }
+
+    /// §7.1.3: the private key that follows from `material`, written to `bytes`.
+    fn derive<T>(
+        &self,
+        material: &[u8],
+        bytes: &mut [u8],
+        with: impl FnOnce(Private<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let hash = self.kem_hash;
         let mut pseudorandom: Secret<DIGEST_MAX> = Zeroizing::new([0; DIGEST_MAX]);
         let pseudorandom = &mut pseudorandom[..hash.size()];
-        hash.hmac(&[], &[self.label(Label::KeyPair), ephemeral], pseudorandom)?;
-        let mut bytes: Secret<SCALAR_MAX> = Zeroizing::new([0; SCALAR_MAX]);
-        let bytes = &mut bytes[..self.group.scalar_size()];
+        hash.hmac(&[], &[self.label(Label::KeyPair), material], pseudorandom)?;
+        if bytes.len() != self.group.scalar_size() {
+            return Err(Failure);
+        }
         for counter in 0..=u8::MAX {
             let label = self.label(Label::PrivateKey);
             match self.group {
@@ -174,8 +264,7 @@ impl Suite {
                 bytes[0] &= 1;
             }
             if let Some(private_key) = self.group.private_key(bytes) {
-                private_key.public_key(public_key)?;
-                return private_key.multiply(peer, product);
+                return with(private_key);
             }
         }
         Err(Failure)
@@ -312,6 +401,52 @@ mod tests {
             let mut forged = ciphertext.clone();
             forged[0] ^= 1;
             assert_eq!(open(&private_key, &[], &forged), (Outcome::Refused, vec![0; 4]));
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_to_many_is_what_is_sealed_to_each() {
+        for group in [Group::X25519, Group::P256] {
+            let suite = suite(group, &packed(9)).unwrap();
+            let (mut private_key, mut public_key) = (vec![0; group.scalar_size()], vec![0; group.point_size()]);
+            suite.key_pair(b"material", &mut private_key, &mut public_key).unwrap();
+            let ephemerals: Vec<[u8; 32]> = (0..70).map(|i| [i; 32]).collect();
+            for threads in [0, 1, 2, 100] {
+                let mut outputs = vec![(vec![0; group.point_size()], vec![0; 20]); ephemerals.len()];
+                let mut seal = |wrong: Option<usize>| {
+                    let recipients = outputs.iter_mut().zip(&ephemerals).enumerate();
+                    let mut recipients: Vec<_> = recipients
+                        .map(|(i, ((kem_output, ciphertext), ephemeral))| Recipient {
+                            public_key: if wrong == Some(i) { &public_key[1..] } else { &public_key },
+                            plaintext: b"text",
+                            ephemeral,
+                            kem_output,
+                            ciphertext,
+                        })
+                        .collect();
+                    suite.seal_all(Info::Whole(b"info"), b"data", &mut recipients, threads)
+                };
+                assert_eq!(seal(Some(69)), Ok(Outcome::Refused));
+                assert_eq!(seal(Some(0)), Ok(Outcome::Refused));
+                assert_eq!(seal(None), Ok(Outcome::Done));
+                for ((kem_output, ciphertext), ephemeral) in outputs.iter().zip(&ephemerals) {
+                    let (mut own_output, mut own_ciphertext) = (vec![0; group.point_size()], vec![0; 20]);
+                    let sealed = suite.seal(Sealing {
+                        public_key: &public_key,
+                        info: Info::Whole(b"info"),
+                        authenticated: b"data",
+                        plaintext: b"text",
+                        ephemeral,
+                        kem_output: &mut own_output,
+                        ciphertext: &mut own_ciphertext,
+                    });
+                    assert_eq!(sealed, Ok(Outcome::Done));
+                    assert_eq!((kem_output, ciphertext), (&own_output, &own_ciphertext));
+                }
+            }
+            assert_eq!(suite.seal_all(Info::Whole(b""), b"", &mut [], 0), Ok(Outcome::Done));
+            assert_eq!(suite.key_pair(b"", &mut private_key[1..], &mut public_key), Err(Failure));
+            assert_eq!(suite.key_pair(b"", &mut private_key, &mut public_key[1..]), Err(Failure));
         }
     }
 

@@ -4,6 +4,7 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod background;
 mod batch;
 mod boundary;
 mod exports;
@@ -13,6 +14,7 @@ mod hpke;
 mod ml_kem;
 mod primitives;
 mod signatures;
+mod spans;
 
 use napi_sys as sys;
 use std::ffi::{c_char, CStr};
@@ -20,7 +22,7 @@ use std::ptr;
 use std::sync::Once;
 
 /// Of the functions and their arguments: the JavaScript beside refuses a library with another one.
-const INTERFACE: f64 = 1.0;
+const INTERFACE: f64 = 2.0;
 
 macro_rules! exports {
     ($($name:literal: $function:path,)+) => {
@@ -36,10 +38,12 @@ macro_rules! exports {
 
 type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
-const EXPORTS: [(&CStr, Callback); 22] = exports![
+const EXPORTS: [(&CStr, Callback); 28] = exports![
     c"random": exports::random,
     c"digest": exports::digest,
     c"hmac": exports::hmac,
+    c"digestAll": exports::digest_all,
+    c"hmacAll": exports::hmac_all,
     c"seal": exports::seal,
     c"open": exports::open,
     c"publicKey": exports::public_key,
@@ -53,9 +57,13 @@ const EXPORTS: [(&CStr, Callback); 22] = exports![
     c"verify": exports::verify,
     c"verifyAll": exports::verify_all,
     c"verifyLater": exports::verify_later,
+    c"verifyBegin": exports::verify_begin,
+    c"verifyFinish": exports::verify_finish,
     c"hpkeSuite": exports::hpke_suite,
     c"hpkeSeal": exports::hpke_seal,
     c"hpkeOpen": exports::hpke_open,
+    c"hpkeSealAll": exports::hpke_seal_all,
+    c"hpkeKeyPair": exports::hpke_key_pair,
     c"mlKem768KeyPair": exports::ml_kem_key_pair,
     c"mlKem768Encapsulate": exports::ml_kem_encapsulate,
     c"mlKem768Decapsulate": exports::ml_kem_decapsulate,
