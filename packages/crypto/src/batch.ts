@@ -1,8 +1,25 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** A signature with what it signs and the key that should verify it. */
 export interface SignatureToVerify {
   readonly publicKey: Uint8Array
   readonly message: Uint8Array
   readonly signature: Uint8Array
+}
+
+/**
+ * Pieces of two memories, by place and length, so that nothing has to be put together. Places are counted through `memory`, then
+ * `beside`; no piece reaches from one into the other.
+ */
+export interface Spans {
+  readonly memory: Uint8Array
+  readonly beside: Uint8Array
+  readonly rows: Uint32Array
+}
+
+/** Signatures that other cores verify. Disposing ends it without an answer. */
+export interface Verification extends Disposable {
+  /** Takes part in what is left, and says whether all of them verify. To be called once. */
+  finish(): boolean
 }
 
 /** Signatures in one piece of memory, which moves between threads without being copied. */

@@ -63,6 +63,8 @@ export interface Hpke {
   publicKey(privateKey: Uint8Array): Uint8Array
   isPublicKey(bytes: Uint8Array): boolean
 
+  /** Whether {@link sealAll} takes less time than {@link seal} for each. */
+  readonly sealsTogether: boolean
   /** For many messages or contexts with the same `info`. */
   prepareInfo(info: Uint8Array): PreparedInfo
   /** @throws RangeError for a malformed public key, or an ephemeral of another size. */
@@ -75,6 +77,18 @@ export interface Hpke {
       readonly ephemeral: Uint8Array
     },
   ): HpkeSealed
+  /**
+   * `seal` to many: each its own plaintext with the same `info`, in the order of the recipients, on every core where the provider
+   * can. The ciphertexts may be views of one array. @throws RangeError as `seal` does
+   */
+  sealAll(
+    recipients: readonly {
+      readonly publicKey: Uint8Array
+      readonly plaintext: Uint8Array
+      readonly ephemeral: Uint8Array
+    }[],
+    shared: { readonly info: Uint8Array | PreparedInfo; readonly authenticatedData: Uint8Array },
+  ): readonly HpkeSealed[]
   /**
    * The plaintext, or `undefined` for what is not authentic, a malformed `kemOutput` included. A receiver that knows
    * its own public key passes it and saves a scalar multiplication.
@@ -158,6 +172,22 @@ export function hpke(provider: CryptoProvider, suite: HpkeSuite): Hpke {
   const schedule = keySchedule(hash, aead, concat(ascii("HPKE"), uint16(keys.id), kdfId[suite.kdf], aeadId[suite.aead]))
   const oneCall = oneCallHpke(provider, suite.kem, { hash, aead, schedule })
 
+  const isRandomness = ({ length }: Uint8Array) => length === keys.ephemeralSize
+  const seal: Hpke["seal"] = (publicKey, { info, authenticatedData, plaintext, ephemeral }) => {
+    if (oneCall && isRandomness(ephemeral)) {
+      const [bytes, infoIsHash] = infoOf(info)
+      const sealed = oneCall.seal({ publicKey, info: bytes, infoIsHash, authenticatedData, plaintext, ephemeral })
+      if (!sealed) throw new RangeError(`not a public key of ${suite.kem}`)
+      return sealed
+    }
+    const { kemOutput, sharedSecret } = keys.encapsulate(publicKey, ephemeral)
+    const secrets = schedule.start(sharedSecret, info)
+    const [key, nonce] = [schedule.key(secrets), schedule.baseNonce(secrets)]
+    const ciphertext = aead.seal(key, nonce, plaintext, authenticatedData)
+    wipe(secrets.secret, key, nonce)
+    return { kemOutput, ciphertext }
+  }
+
   return {
     kem: {
       id: keys.id,
@@ -167,25 +197,22 @@ export function hpke(provider: CryptoProvider, suite: HpkeSuite): Hpke {
       privateKeySize: keys.privateKeySize,
       ephemeralSize: keys.ephemeralSize,
     },
-    deriveKeyPair: (inputKeyMaterial) => keys.deriveKeyPair(inputKeyMaterial),
+    deriveKeyPair: (material) => oneCall?.deriveKeyPair?.(material) ?? keys.deriveKeyPair(material),
     publicKey: (privateKey) => keys.publicKey(privateKey),
     isPublicKey: (bytes) => keys.isPublicKey(bytes),
 
     prepareInfo: (info) => ({ infoHash: schedule.infoHash(info) }),
 
-    seal(publicKey, { info, authenticatedData, plaintext, ephemeral }) {
-      if (oneCall && ephemeral.length === keys.ephemeralSize) {
+    seal,
+    sealsTogether: oneCall?.sealAll !== undefined,
+
+    sealAll(recipients, { info, authenticatedData }) {
+      if (oneCall?.sealAll && recipients.every(({ ephemeral }) => isRandomness(ephemeral))) {
         const [bytes, infoIsHash] = infoOf(info)
-        const sealed = oneCall.seal({ publicKey, info: bytes, infoIsHash, authenticatedData, plaintext, ephemeral })
-        if (!sealed) throw new RangeError(`not a public key of ${suite.kem}`)
-        return sealed
+        const sealed = oneCall.sealAll({ info: bytes, infoIsHash, authenticatedData, recipients })
+        if (sealed) return sealed
       }
-      const { kemOutput, sharedSecret } = keys.encapsulate(publicKey, ephemeral)
-      const secrets = schedule.start(sharedSecret, info)
-      const [key, nonce] = [schedule.key(secrets), schedule.baseNonce(secrets)]
-      const ciphertext = aead.seal(key, nonce, plaintext, authenticatedData)
-      wipe(secrets.secret, key, nonce)
-      return { kemOutput, ciphertext }
+      return recipients.map(({ publicKey, ...message }) => seal(publicKey, { ...message, info, authenticatedData }))
     },
 
     open(privateKey, { kemOutput, ciphertext, info, authenticatedData, publicKey = empty }) {

@@ -1,4 +1,4 @@
-export type { SignatureToVerify } from "./batch.js"
+export type { SignatureToVerify, Spans, Verification } from "./batch.js"
 export { concat, equalBytes, wipe } from "./bytes.js"
 export { sealTo } from "./checked/aead.js"
 export { hkdfExpand, hkdfExtract } from "./hkdf.js"

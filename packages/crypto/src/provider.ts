@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { SignatureToVerify } from "./batch.js"
+import type { SignatureToVerify, Spans, Verification } from "./batch.js"
 
 /**
  * What a cryptographic library has to offer to carry MLS and the transport: synchronous primitives, addressed by the
@@ -52,6 +52,22 @@ export interface OneCallHpke {
     readonly ephemeral: Uint8Array
   }): { readonly kemOutput: Uint8Array; readonly ciphertext: Uint8Array } | undefined
   /**
+   * `seal` to many, on every core while the caller waits. `undefined` for a malformed public key among them: then `seal` tells
+   * whose.
+   */
+  sealAll?(message: {
+    readonly info: Uint8Array
+    readonly infoIsHash: boolean
+    readonly authenticatedData: Uint8Array
+    readonly recipients: readonly {
+      readonly publicKey: Uint8Array
+      readonly plaintext: Uint8Array
+      readonly ephemeral: Uint8Array
+    }[]
+  }): readonly { readonly kemOutput: Uint8Array; readonly ciphertext: Uint8Array }[] | undefined
+  /** RFC 9180 §7.1.3. */
+  deriveKeyPair?(inputKeyMaterial: Uint8Array): { readonly privateKey: Uint8Array; readonly publicKey: Uint8Array }
+  /**
    * `undefined` for what is not authentic. An empty `publicKey` is computed.
    *
    * @throws RangeError for a malformed private key.
@@ -79,6 +95,17 @@ export interface Hash {
   digest(...parts: readonly Uint8Array[]): Uint8Array
   /** HMAC (RFC 2104) of the concatenation of `parts`. A key of any length, the empty one included. */
   hmac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array
+  /**
+   * `count` digests, one behind the other, for a library that takes less time for many than for each. A row of `rows` is the
+   * place among the digests that it is for, how many pieces are hashed, and where each of them begins and how long it is. Behind
+   * `beside` stand the digests: one may be taken of those of earlier rows. No row is longer than all that it is made of.
+   */
+  digestAll?(spans: Spans, count: number): Uint8Array
+  /**
+   * The HMAC of each text under one key, cut to each of `lengths`, in arrays of their own. `texts`: each after its length in four
+   * bytes, big endian.
+   */
+  hmacAll?(key: Uint8Array, texts: Uint8Array, lengths: readonly number[]): readonly Uint8Array[]
 }
 
 /** RFC 5116. The tag of 16 bytes stands behind the ciphertext. A key or a nonce of another size throws `RangeError`. */
@@ -186,6 +213,12 @@ export interface SignatureScheme {
    * then, and where it says no, {@link verify} tells which do.
    */
   readonly verifyAll?: (signatures: readonly SignatureToVerify[]) => boolean
+  /**
+   * Begins to verify on other cores, and returns: it keeps no view of what it is given. A row of `rows` is where the public key
+   * begins and how long it is, the same of the signature, how many pieces the message has, and the same of each. Absent where
+   * {@link verifyAll} is; where the answer is no, {@link verify} tells which do.
+   */
+  readonly beginVerifying?: (signatures: Spans) => Verification
   isPublicKey(bytes: Uint8Array): boolean
 }
 

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module"
 import type * as Native from "@conclave/native"
-import { packSignatures } from "../batch.js"
+import { packSignatures, type Spans } from "../batch.js"
 import { checkedAead } from "../checked/aead.js"
 import type { NistCurveName } from "../checked/curves.js"
 import { type GroupLibrary, montgomeryGroup, nistGroup } from "../checked/group.js"
@@ -77,7 +77,7 @@ export function algorithmsOf(library: Native.NativeLibrary): NativeAlgorithms {
     aeads,
     groups,
     signatures: {
-      Ed25519: { ...edwardsScheme("Ed25519", signature("Ed25519")), verifyAll: verifyAll("Ed25519") },
+      Ed25519: { ...edwardsScheme("Ed25519", signature("Ed25519")), ...together("Ed25519") },
       "ECDSA-P-256-SHA-256": ecdsa("P-256", "ECDSA-P-256-SHA-256"),
       "ECDSA-P-384-SHA-384": ecdsa("P-384", "ECDSA-P-384-SHA-384"),
       "ECDSA-P-521-SHA-512": ecdsa("P-521", "ECDSA-P-521-SHA-512"),
@@ -101,6 +101,8 @@ export function algorithmsOf(library: Native.NativeLibrary): NativeAlgorithms {
       size,
       digest: (...parts) => library.digest(name, parts),
       hmac: (key, ...parts) => library.hmac(name, key, parts),
+      digestAll: (spans, count) => library.digestAll(name, spans, count),
+      hmacAll: (key, texts, lengths) => library.hmacAll(name, key, texts, lengths),
     }
   }
 
@@ -134,14 +136,43 @@ export function algorithmsOf(library: Native.NativeLibrary): NativeAlgorithms {
 
   function ecdsa(curve: NistCurveName, name: Native.NativeScheme): SignatureScheme {
     const scheme = ecdsaScheme(curve, { ...signature(name), isOnCurve: (point) => library.isOnCurve(curve, point) })
-    return { ...scheme, verifyAll: verifyAll(name) }
+    return { ...scheme, ...together(name) }
   }
 
-  function verifyAll(name: Native.NativeScheme): NonNullable<SignatureScheme["verifyAll"]> {
-    return (signatures) =>
-      signatures.every(({ publicKey, signature }) => isVerifiableIn(name, publicKey, signature)) &&
-      library.verifyAll(name, packSignatures(signatures))
+  function together(name: Native.NativeScheme): Required<Pick<SignatureScheme, "verifyAll" | "beginVerifying">> {
+    return {
+      verifyAll: (signatures) =>
+        signatures.every(({ publicKey, signature }) => isVerifiableIn(name, publicKey, signature)) &&
+        library.verifyAll(name, packSignatures(signatures)),
+
+      beginVerifying(spans) {
+        const { finish, destroy } = library.beginVerifying(name, spans)
+        // While others have begun: what is not verifiable is refused whatever the library says of it.
+        const areVerifiable = areVerifiableIn(name, spans)
+        return {
+          finish() {
+            if (areVerifiable) return finish()
+            destroy()
+            return false
+          },
+          [Symbol.dispose]: destroy,
+        }
+      },
+    }
   }
+}
+
+/** {@link isVerifiableIn} for every row. */
+function areVerifiableIn(name: Native.NativeScheme, { memory, beside, rows }: Spans): boolean {
+  const piece = (at: number) => {
+    const [start, length] = [rows[at]!, rows[at + 1]!]
+    const begin = start - memory.length
+    return begin < 0 ? memory.subarray(start, start + length) : beside.subarray(begin, begin + length)
+  }
+  for (let at = 0; at < rows.length; at += 5 + 2 * rows[at + 4]!) {
+    if (!isVerifiableIn(name, piece(at), piece(at + 2))) return false
+  }
+  return true
 }
 
 function found<T>(result: T | undefined): T {
