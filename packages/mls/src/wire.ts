@@ -282,7 +282,7 @@ const groupInfoFields = {
   confirmationTag: MAC,
   signer: leafIndexNumber,
 }
-export const GroupInfo = struct("GroupInfo", { ...groupInfoFields, signature: opaque })
+export const GroupInfo = retained(struct("GroupInfo", { ...groupInfoFields, signature: opaque }))
 export type GroupInfo = TypeOf<typeof GroupInfo>
 export const GroupInfoTBS = struct("GroupInfoTBS", groupInfoFields)
 

@@ -35,8 +35,15 @@ function watched(leafCount: number) {
     derived.push(secret)
     return secret
   }
+  // Where many are derived in one call, they are as many. A key or a nonce is not the tree's: who asks for it spends it.
+  const hmacAll: NonNullable<typeof suite.hash.hmacAll> = (...asked) => {
+    const secrets = suite.hash.hmacAll!(...asked)
+    derived.push(...secrets.map((it) => (it.length === suite.secretSize ? it : new Uint8Array(it.length))))
+    return secrets
+  }
+  const hash = { ...suite.hash, hmac, ...(suite.hash.hmacAll && { hmacAll }) }
   const tree = new SecretTree(
-    { ...suite, hash: { ...suite.hash, hmac } },
+    { ...suite, hash },
     { leafCount, encryption: new Uint8Array(32).fill(3) },
     { limits, budget: new ForwardBudget(() => now, limits), journal: new Journal(false), prefix: "e/" },
   )

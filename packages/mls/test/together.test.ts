@@ -15,8 +15,9 @@ const { suite } = person("anybody").options
 
 function counting(answer: (valid: boolean) => boolean): { suite: CipherSuite; batches: number[]; alone: number } {
   const counted = { suite, batches: [] as number[], alone: 0 }
+  const { beginVerifying: _, ...scheme } = suite.signature
   const signature: SignatureScheme = {
-    ...suite.signature,
+    ...scheme,
     verify: (...signed) => {
       counted.alone++
       return suite.signature.verify(...signed)
@@ -114,4 +115,109 @@ test("leaves of a tree are verified together; what is said of all is nothing of 
   const denied = counting(() => false)
   assert.equal(join(denied).members.length, 41)
   assert.equal(denied.alone, alone + 41)
+})
+
+/** The same with a scheme that verifies while others do something else, and says `answer` in the end. */
+function inBackground(answer: (valid: boolean) => boolean) {
+  const counted = { ...counting(honest), begun: 0, finished: 0, disposed: 0 }
+  const beginVerifying: SignatureScheme["beginVerifying"] = ({ memory, beside, rows }) => {
+    const all = new Uint8Array([...memory, ...beside])
+    const piece = (at: number) => all.slice(rows[at], rows[at]! + rows[at + 1]!)
+    counted.begun++
+    let areValid = true
+    for (let at = 0; at < rows.length; at += 5 + 2 * rows[at + 4]!) {
+      const pieces = Array.from({ length: rows[at + 4]! }, (_, i) => piece(at + 5 + 2 * i))
+      areValid &&= suite.signature.verify(piece(at), new Uint8Array(pieces.flatMap((it) => [...it])), piece(at + 2))
+    }
+    return {
+      finish() {
+        counted.finished++
+        return answer(areValid)
+      },
+      [Symbol.dispose]: () => counted.disposed++,
+    }
+  }
+  const alone = counting(honest)
+  const signature = { ...alone.suite.signature, beginVerifying }
+  return { counted, alone, people: { suite: { ...suite, signature } } }
+}
+
+function welcomed() {
+  const alice = create(person("alice"))
+  const commit = alice.commit({ add: keyPackages })
+  alice.apply(commit, dangerouslyAcceptAll(commit.claims))
+  // Leaves of commits and of key packages, of which the first sign their place.
+  return { alice, welcome: commit.welcome! }
+}
+
+test("other cores verify the leaves while the rest of the tree is looked at", () => {
+  const { alice, welcome } = welcomed()
+  const { counted, alone, people: within } = inBackground(honest)
+  const options = { ...people[3]!.options, ...within }
+  const staged = Group.stageJoin({ ...options, welcome, keyPackages: [bundles[3]!] })
+  assert.deepEqual(staged.members, alice.members)
+  assert.deepEqual([counted.begun, counted.finished, alone.batches], [1, 1, []])
+  // In slices they are verified by whoever drives them.
+  const prepared = Group.prepareJoin({ ...options, welcome, keyPackages: [bundles[3]!] })
+  assert.equal(counted.begun, 1)
+  assert.equal(prepared.stage({ signaturesVerified: true }).members.length, 41)
+  assert.equal(counted.begun, 1)
+})
+
+test("where they say no, each leaf is looked at, and a join that fails before does not wait for them", () => {
+  const { welcome } = welcomed()
+  const { alone, people: within } = inBackground(() => false)
+  const options = { ...people[3]!.options, ...within }
+  const before = alone.alone
+  const staged = Group.stageJoin({ ...options, welcome, keyPackages: [bundles[3]!] })
+  assert.equal(staged.members.length, 41)
+  // The leaves, and the GroupInfo.
+  assert.equal(alone.alone - before, 42)
+  const other = inBackground(honest)
+  const late = {
+    ...options,
+    suite: other.people.suite,
+    now: () => 4_000_000_000n,
+    policy: { expiredMembersAllowed: false },
+  }
+  assert.throws(() => Group.stageJoin({ ...late, welcome, keyPackages: [bundles[3]!] }), {
+    rule: "leaf-lifetime-current",
+  })
+  assert.deepEqual([other.counted.begun, other.counted.finished, other.counted.disposed], [1, 0, 1])
+})
+
+test("a commit is made while other cores verify what it adds, and is not given out before the verdict", () => {
+  const { counted, alone, people: within } = inBackground(honest)
+  const alice = person("alice")
+  const group = create({ ...alice, options: { ...alice.options, ...within } })
+  assert.equal(group.commit({ add: keyPackages }).added.length, 40)
+  assert.deepEqual([counted.begun, counted.finished, alone.batches], [1, 1, []])
+  group.discardPending()
+  for (const at of [0, 17, 39]) {
+    for (const [wrong, rule] of [
+      [wrongSignature, "key-package-signature"],
+      [wrongLeaf, "leaf-signature"],
+    ] as const) {
+      const add = keyPackages.map((it, i) => (i === at ? wrong(i) : it))
+      assert.throws(() => group.commit({ add }), { code: "RULE_VIOLATED", rule })
+      assert.equal(group.pending, undefined)
+    }
+  }
+  // A library that says no: each is looked at, and all are valid.
+  const denied = inBackground(() => false)
+  const other = create({ ...alice, options: { ...alice.options, ...denied.people } })
+  const before = denied.alone.alone
+  assert.equal(other.commit({ add: keyPackages }).added.length, 40)
+  assert.equal(denied.alone.alone - before, 80)
+})
+
+test("work that is left leaves the verdict", () => {
+  const { counted, people: within } = inBackground(honest)
+  const alice = person("alice")
+  const group = create({ ...alice, options: { ...alice.options, ...within } })
+  const work = group.makeCommit({ add: keyPackages })
+  while (counted.begun === 0) assert.notEqual(work.next().done, true)
+  for (let i = 0; i < 50; i++) assert.notEqual(work.next().done, true)
+  work.return(undefined as never)
+  assert.deepEqual([counted.begun, counted.finished, counted.disposed], [1, 0, 1])
 })

@@ -4,7 +4,7 @@ import { type SigningKey, sealTo, wipe } from "@conclave/crypto"
 import { AuthenticityError } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
 import type { MessageKey, RatchetType, SecretTree } from "../schedule/secret-tree.js"
-import { expandWithLabel } from "../suite/labels.js"
+import { KEY_AND_NONCE } from "../suite/derivations.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
 import {
   type AuthenticatedContent,
@@ -200,9 +200,6 @@ function guardNonce(nonce: Uint8Array, reuseGuard: Uint8Array): void {
 
 /** RFC 9420 §6.3.2: keyed by a sample of the ciphertext, at most KDF.Nh bytes of it. */
 export function senderDataKey(suite: CipherSuite, senderData: Uint8Array, ciphertext: Uint8Array): MessageKey {
-  const sample = ciphertext.subarray(0, suite.secretSize)
-  return {
-    key: expandWithLabel(suite, senderData, "key", sample, suite.aead.keySize),
-    nonce: expandWithLabel(suite, senderData, "nonce", sample, suite.aead.nonceSize),
-  }
+  const [key, nonce] = KEY_AND_NONCE.from(suite, senderData, ciphertext.subarray(0, suite.secretSize))
+  return { key, nonce }
 }

@@ -1,10 +1,13 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { rule } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
 import type { Sliced } from "../slices.js"
 import { inParts } from "../suite/together.js"
+import { isProposedLeafSignatureValid } from "../tree/leaf.js"
 import type { Capabilities, Extension, Proposal, ReInit } from "../wire.js"
-import { KEY_PACKAGES_TOGETHER } from "./key-package.js"
+import { type Assumed, assumeTogether, KEY_PACKAGES_TOGETHER } from "./key-package.js"
 import { type GroupChange, makeProposal } from "./proposal-kinds.js"
-import { validateProposal, verifyAdded } from "./proposals.js"
+import { keyPackagesAmong, validateProposal, verifyAdded } from "./proposals.js"
 import { resumptionId } from "./psk-ids.js"
 import { type GroupState, originOf } from "./state.js"
 import type { SentProposal, Signer } from "./types.js"
@@ -44,8 +47,17 @@ export interface GroupChanges {
   readonly authenticatedData?: Uint8Array
 }
 
-/** The proposals of a commit by value, in the order in which they are applied. @throws RuleError, DecodeError */
-export function* proposalsOf(state: GroupState, changes: GroupChanges): Sliced<SentProposal[]> {
+/**
+ * The proposals of a commit by value, in the order in which they are applied. What `assumed` takes over is not verified yet: it has to
+ * be settled before anything comes of them.
+ *
+ * @throws RuleError, DecodeError
+ */
+export function* proposalsOf(
+  state: GroupState,
+  changes: GroupChanges,
+  assumed: AssumedProposals,
+): Sliced<SentProposal[]> {
   const wanted: GroupChange[] = []
   const { lineage } = state
   if (changes.extensions) wanted.push({ type: "extensions", extensions: changes.extensions })
@@ -63,7 +75,7 @@ export function* proposalsOf(state: GroupState, changes: GroupChanges): Sliced<S
       made.push(makeProposal(change, state))
       yield
     }
-    verifyAdded(state.epoch.suite, made)
+    if (!(yield* assumed.take(made))) verifyAdded(state.epoch.suite, made)
     for (const proposal of made) {
       yield
       proposals.push(validOwn(state, proposal))
@@ -88,4 +100,62 @@ function validOwn(state: GroupState, proposal: Proposal): Proposal {
   const sender = { type: "member" as const, leafIndex: epoch.ownLeafIndex }
   validateProposal({ proposal, sender }, { epoch, committer: epoch.ownLeafIndex, origin: originOf(state) })
   return proposal
+}
+
+/**
+ * Own proposals that count as valid while other cores verify what they bring. Whoever uses them settles it in the end; disposing
+ * leaves nothing that counts as valid and has not been found so.
+ */
+export class AssumedProposals implements Disposable {
+  readonly #state: GroupState
+  #waiting: { readonly proposals: readonly Proposal[]; readonly assumed: Assumed }[] = []
+
+  constructor(state: GroupState) {
+    this.#state = state
+  }
+
+  /** Whether it takes them over. @throws RuleError for earlier ones */
+  *take(proposals: readonly Proposal[]): Sliced<boolean> {
+    // The last ones are settled at the end, without an interruption that is longer than the others.
+    while (this.#waiting.length >= WAITING_MAX) {
+      this.#settleFirst()
+      yield
+    }
+    const assumed = assumeTogether(this.#state.epoch.suite, keyPackagesAmong(proposals))
+    if (assumed === undefined) return false
+    this.#waiting.push({ proposals, assumed })
+    return true
+  }
+
+  /** @throws RuleError where one of them is not valid */
+  *settle(): Sliced<void> {
+    while (this.#waiting.length > 0) {
+      this.#settleFirst()
+      yield
+    }
+  }
+
+  #settleFirst(): void {
+    const { proposals, assumed } = this.#waiting[0]!
+    if (!assumed.areValid()) for (const proposal of proposals) requireSigned(this.#state, proposal)
+    this.#waiting.shift()
+  }
+
+  [Symbol.dispose](): void {
+    for (const { assumed } of this.#waiting.splice(0)) assumed[Symbol.dispose]()
+  }
+}
+
+/** Parts whose signatures are being verified at a time. */
+const WAITING_MAX = 4
+
+/** Both signatures of what an Add brings. @throws RuleError */
+function requireSigned(state: GroupState, proposal: Proposal): void {
+  validOwn(state, proposal)
+  for (const { leafNode } of keyPackagesAmong([proposal])) {
+    const { suite, context } = state.epoch
+    // No place in a group is signed with the leaf node of a key package.
+    const position = { groupId: context.groupId, leafIndex: state.epoch.ownLeafIndex }
+    rule(isProposedLeafSignatureValid(suite, leafNode, position), "leaf-signature")
+  }
 }

@@ -5,8 +5,10 @@ import type { LeafIndex } from "../indexes.js"
 import type { EpochSeed } from "../schedule/key-schedule.js"
 import { type Psk, pskSecret } from "../schedule/psk.js"
 import type { Sliced } from "../slices.js"
-import { encryptorWithLabel, expandWithLabel } from "../suite/labels.js"
+import { KEY_AND_NONCE } from "../suite/derivations.js"
+import { encryptorToMany } from "../suite/labels.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
+import { ciphertextsTogether, inParts } from "../suite/together.js"
 import { signLeafNode } from "../tree/leaf.js"
 import * as math from "../tree/math.js"
 import { derivePath, encryptPathInSlices, mergePath, type PathSecrets } from "../tree/path.js"
@@ -253,27 +255,41 @@ function* createWelcome(created: CreatedCommit, groupInfo: GroupInfo, random: Ra
   const { epoch, seed, applied } = created.next
   const { suite } = epoch
   const encryptedGroupInfo = sealGroupInfo(suite, seed.welcome, encode(GroupInfo, groupInfo))
-  const encryptTo = encryptorWithLabel(suite, { label: "Welcome", context: encryptedGroupInfo }, random)
+  const encryptTo = encryptorToMany(suite, { label: "Welcome", context: encryptedGroupInfo }, random)
+  const secretsOf = newcomerSecrets(created)
   const secrets: EncryptedGroupSecrets[] = []
-  for (const [leaf, keyPackage] of applied.added) {
-    const secret = newcomerSecrets(created, leaf)
-    const encryptedGroupSecrets = encryptTo(keyPackage.initKey, secret)
-    wipe(secret)
-    secrets.push({ newMember: keyPackageRef(suite, keyPackage), encryptedGroupSecrets })
-    yield
+  try {
+    for (const part of inParts(applied.added, ciphertextsTogether(suite))) {
+      const recipients = part.map(([leaf, { initKey }]) => ({ publicKey: initKey, plaintext: secretsOf.at(leaf) }))
+      const encrypted = encryptTo(recipients)
+      for (const [i, [, keyPackage]] of part.entries()) {
+        secrets.push({ newMember: keyPackageRef(suite, keyPackage), encryptedGroupSecrets: encrypted[i]! })
+      }
+      yield
+    }
+  } finally {
+    secretsOf.destroy()
   }
   const welcome = { cipherSuite: suite.number, secrets, encryptedGroupInfo }
   return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsWelcome", welcome } })
 }
 
-function newcomerSecrets({ next, pathSecrets }: CreatedCommit, leaf: LeafIndex): Uint8Array {
-  const ancestor = math.commonAncestor(next.epoch.ownLeafIndex, leaf)
-  const pathSecret = pathSecrets?.pathSecrets.get(ancestor)
-  return encode(GroupSecrets, {
-    joinerSecret: next.seed.joiner,
-    pathSecret: pathSecret && { pathSecret },
-    psks: next.applied.psks,
-  })
+/** What each newcomer is told: the same for all who stand below the same node of the path, or where there is none. */
+function newcomerSecrets({ next, pathSecrets }: CreatedCommit) {
+  const encoded = new Map<Uint8Array | undefined, Uint8Array>()
+  const { joiner: joinerSecret } = next.seed
+  const { psks } = next.applied
+  return {
+    at(leaf: LeafIndex): Uint8Array {
+      const pathSecret = pathSecrets?.pathSecrets.get(math.commonAncestor(next.epoch.ownLeafIndex, leaf))
+      const known = encoded.get(pathSecret)
+      if (known !== undefined) return known
+      const secrets = encode(GroupSecrets, { joinerSecret, pathSecret: pathSecret && { pathSecret }, psks })
+      encoded.set(pathSecret, secrets)
+      return secrets
+    },
+    destroy: () => wipe(...encoded.values()),
+  }
 }
 
 function sealGroupInfo(suite: CipherSuite, welcomeSecret: Uint8Array, groupInfo: Uint8Array): Uint8Array {
@@ -285,9 +301,6 @@ function sealGroupInfo(suite: CipherSuite, welcomeSecret: Uint8Array, groupInfo:
 
 /** RFC 9420 §12.4.3.1. */
 export function welcomeKey(suite: CipherSuite, welcomeSecret: Uint8Array) {
-  const none = new Uint8Array(0)
-  return {
-    key: expandWithLabel(suite, welcomeSecret, "key", none, suite.aead.keySize),
-    nonce: expandWithLabel(suite, welcomeSecret, "nonce", none, suite.aead.nonceSize),
-  }
+  const [key, nonce] = KEY_AND_NONCE.from(suite, welcomeSecret)
+  return { key, nonce }
 }

@@ -45,10 +45,14 @@ export interface OutsideOptions extends GroupOptions {
   readonly authenticatedData?: Uint8Array
 }
 
-/** RFC 9420 §12.4.3.1: opens a Welcome, and checks its tree when it is staged. @throws DecodeError, RuleError */
-export function* prepareEntry(options: WelcomeOptions, others: readonly GroupState[]) {
+/**
+ * RFC 9420 §12.4.3.1: opens a Welcome, and checks its tree when it is staged. `isAtOnce`: nothing is done between the two.
+ *
+ * @throws DecodeError, RuleError
+ */
+export function* prepareEntry(options: WelcomeOptions, others: readonly GroupState[], isAtOnce: boolean) {
   const environment = environmentOf(options)
-  const context = joinContext(environment, others)
+  const context = { ...joinContext(environment, others), isAtOnce }
   const opened = yield* openWelcome(options.welcome, options.keyPackages, options.ratchetTree, context)
   const { groupContext, extensions: groupInfoExtensions } = opened.groupInfo
   const { groupId, epoch } = groupContext

@@ -2,11 +2,17 @@ import { decode, encode, type Registries } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import { DecodeError, rule } from "../errors.js"
 import { externalKeyPair } from "../schedule/key-schedule.js"
-import { signWritten, verifyWritten } from "../suite/labels.js"
+import { signWritten, verifyWithLabel } from "../suite/labels.js"
 import type { Random } from "../suite/suite.js"
-import { decodeExtension, extensionData, extensionTypes, validateExtensionList } from "../tree/leaf.js"
+import {
+  decodeExtension,
+  extensionData,
+  extensionTypes,
+  validateExtensionList,
+  withoutSignature,
+} from "../tree/leaf.js"
 import type { RatchetTree } from "../tree/ratchet-tree.js"
-import { type Extension, ExternalPub, type GroupInfo, GroupInfoTBS, MLSMessage } from "../wire.js"
+import { type Extension, ExternalPub, GroupInfo, GroupInfoTBS, MLSMessage } from "../wire.js"
 import { type Epoch, requireGroupId } from "./epoch.js"
 import { greaseValue } from "./key-package.js"
 
@@ -58,8 +64,10 @@ export function decodeGroupInfo(message: Uint8Array, registries?: Registries): G
 export function verifyGroupInfo(groupInfo: GroupInfo, tree: RatchetTree): void {
   const { signature, signer } = groupInfo
   const leaf = tree.leaf(signer)
+  // RFC 9420 §12.4.3: GroupInfoTBS is what stands before the signature. With a tree in it, it is megabytes.
+  const content = withoutSignature(GroupInfo.bytesOf(groupInfo), signature)
   const isSigned = (publicKey: Uint8Array) =>
-    verifyWritten(tree.suite, { publicKey, label: LABEL, signature }, (writer) => GroupInfoTBS.write(writer, groupInfo))
+    verifyWithLabel(tree.suite, { publicKey, label: LABEL, content, signature })
   rule(leaf !== undefined && isSigned(leaf.signatureKey), "group-info-signature")
   requireGroupId(groupInfo.groupContext.groupId)
   validateExtensionList(groupInfo.extensions, "groupInfo")

@@ -96,13 +96,9 @@ export class Group implements Disposable {
     return new Group(createState(options, continues && { parent: continues.group.#state, as: continues.as }))
   }
 
-  /**
-   * RFC 9420 §12.4.3.1: {@link prepareJoin} and staging in one step.
-   *
-   * @throws DecodeError, RuleError
-   */
+  /** RFC 9420 §12.4.3.1: {@link prepareJoin} and staging in one step. @throws DecodeError, RuleError */
   static stageJoin(options: JoinOptions): StagedJoin {
-    return Group.prepareJoin(options).stage()
+    return toEnd(Group.#prepare(options, true)).stage()
   }
 
   /**
@@ -116,9 +112,13 @@ export class Group implements Disposable {
   }
 
   /** {@link prepareJoin} in slices. @throws DecodeError, RuleError */
-  static *openWelcome(options: JoinOptions): Sliced<PreparedJoin> {
+  static openWelcome(options: JoinOptions): Sliced<PreparedJoin> {
+    return Group.#prepare(options, false)
+  }
+
+  static *#prepare(options: JoinOptions, isAtOnce: boolean): Sliced<PreparedJoin> {
     const others = options.otherGroups?.map((group) => group.#state) ?? []
-    const prepared = yield* prepareEntry(options, others)
+    const prepared = yield* prepareEntry(options, others, isAtOnce)
     const stageInSlices = function* (checks?: TreeChecks): Sliced<StagedJoin> {
       return entered(yield* prepared.stage(checks), (state) => new Group(state))
     }

@@ -1,5 +1,5 @@
 import { decode, decodeOwned, type Registries } from "@conclave/codec"
-import { equalBytes, wipe } from "@conclave/crypto"
+import { equalBytes, type Verification, wipe } from "@conclave/crypto"
 import { DecodeError, rule } from "../errors.js"
 import { type LeafIndex, leafIndex, type NodeIndex } from "../indexes.js"
 import {
@@ -18,7 +18,7 @@ import { isDefaultExtension } from "../tree/leaf.js"
 import * as math from "../tree/math.js"
 import { pathSecretsFrom } from "../tree/path.js"
 import { RatchetTree } from "../tree/ratchet-tree.js"
-import { validateTreeInSlices } from "../tree/validation.js"
+import { type TreeValidation, validateTreeInSlices } from "../tree/validation.js"
 import {
   type Capabilities,
   GroupContext,
@@ -38,13 +38,12 @@ import {
   externalSenders,
   leafRequirements,
   memberOf,
-  membersOf,
   requireSignerOf,
 } from "./epoch.js"
 import { decodeGroupInfo, externalPub, treeBytes, verifyGroupInfo } from "./group-info.js"
 import { decodeKeyPackage, type KeyPackageBundle, keyPackageRef } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
-import { type GroupProfile, requireTreeAllowed } from "./profile.js"
+import { type GroupProfile, requireCredentialAllowed } from "./profile.js"
 import { type Origin, validatePskList } from "./psk-ids.js"
 import { hex } from "./records.js"
 import { findPsks } from "./transition.js"
@@ -67,6 +66,8 @@ export interface JoinContext {
   readonly now: bigint
   readonly psks: PskLookup
   readonly registries: Registries | undefined
+  /** Whether all of the join is done at once: then other cores verify the leaves' signatures from the beginning. */
+  readonly isAtOnce?: boolean | undefined
 }
 
 /** How the tree of a group is checked before the group is entered. */
@@ -100,6 +101,7 @@ export interface OpenedWelcome {
   readonly origin: JoinedEpoch["origin"]
   readonly groupInfo: GroupInfo
   readonly tree: RatchetTree
+  readonly verification: Verification | undefined
 }
 
 /**
@@ -121,19 +123,21 @@ export function* openWelcome(
   validatePskList(secrets.psks, suite.secretSize, origin && originSecretSize(secrets.psks, context.psks))
   const psk = pskSecret(suite, findPsks(secrets.psks, context.psks))
   let isOpened = false
+  let verification: Verification | undefined
   try {
     const groupInfo = openGroupInfo(context, welcome, secrets.joinerSecret, psk)
     rule(groupInfo.groupContext.cipherSuite === suite.number, "group-info-suite")
     const { registries, policy } = context
     const encoded = treeBytes(groupInfo, ratchetTree)
     const tree = yield* RatchetTree.decodeInSlices(suite, encoded, registries, policy.leafCountMax)
+    if (context.isAtOnce) verification = tree.beginVerifying(groupInfo.groupContext.groupId)
     yield* tree.hashInSlices()
     verifyGroupInfo(groupInfo, tree)
     requireSupported(keyPackage.leafNode.capabilities, groupInfo)
     isOpened = true
-    return { bundle, keyPackage, secrets, psk, origin, groupInfo, tree }
+    return { bundle, keyPackage, secrets, psk, origin, groupInfo, tree, verification }
   } finally {
-    if (!isOpened) destroyOpened({ secrets, psk })
+    if (!isOpened) destroyOpened({ secrets, psk, verification })
   }
 }
 
@@ -146,15 +150,16 @@ export function* openWelcome(
 export function* joinOpened(opened: OpenedWelcome, context: JoinContext, checks: TreeChecks): Sliced<JoinedEpoch> {
   let isChecked = false
   try {
-    yield* validateWholeTree(opened.tree, opened.groupInfo, context, checks)
+    const { verification } = opened
+    const members = yield* validateWholeTree(opened.tree, opened.groupInfo, context, { ...checks, verification })
     isChecked = true
-    return joinChecked(opened, context)
+    return joinChecked(opened, members, context)
   } finally {
     if (!isChecked) destroyOpened(opened)
   }
 }
 
-function joinChecked(opened: OpenedWelcome, context: JoinContext): JoinedEpoch {
+function joinChecked(opened: OpenedWelcome, members: readonly Member[], context: JoinContext): JoinedEpoch {
   const { suite } = context
   const { bundle, keyPackage, secrets, psk, origin, groupInfo, tree } = opened
   const { groupContext } = groupInfo
@@ -185,7 +190,6 @@ function joinChecked(opened: OpenedWelcome, context: JoinContext): JoinedEpoch {
     signer: context.signer,
   }
   if (origin !== undefined) rule(groupContext.epoch === 1n, "welcome-epoch-one")
-  const members = membersOf(epoch)
   // Whose signature has been verified is in the tree.
   const inviter = memberOf(groupInfo.signer, tree.leaf(groupInfo.signer)!)
   return { epoch, seed, members, inviter, claims: claimsOf(members, epoch), bundle, origin }
@@ -198,7 +202,8 @@ export function destroyJoined({ epoch, seed }: Pick<JoinedEpoch, "epoch" | "seed
 }
 
 /** Overwrites what a Welcome has told: nobody enters by it. */
-function destroyOpened({ secrets, psk }: Pick<OpenedWelcome, "secrets" | "psk">): void {
+function destroyOpened({ secrets, psk, verification }: Pick<OpenedWelcome, "secrets" | "psk" | "verification">): void {
+  verification?.[Symbol.dispose]()
   wipe(secrets.joinerSecret, psk, ...(secrets.pathSecret === undefined ? [] : [secrets.pathSecret.pathSecret]))
 }
 
@@ -266,17 +271,23 @@ const detached = (contextBytes: Uint8Array): GroupContext => decode(GroupContext
 
 // --- The tree --------------------------------------------------------------------------------------------------------
 
+/** The members, in the order of their leaves. */
 function* validateWholeTree(
   tree: RatchetTree,
   groupInfo: GroupInfo,
   context: JoinContext,
-  checks: TreeChecks = {},
-): Sliced<void> {
+  checks: TreeChecks & Pick<TreeValidation, "verification">,
+): Sliced<readonly Member[]> {
   const { groupId, extensions } = groupInfo.groupContext
-  requireTreeAllowed(context.profile, tree.leaves())
   const now = context.policy.expiredMembersAllowed ? undefined : context.now
   const requirements = leafRequirements(context.suite, extensions, context.policy, now)
-  yield* validateTreeInSlices(tree, { ...checks, groupId, requirements })
+  const members: Member[] = []
+  const onLeaf = (leafIndex: LeafIndex, leaf: LeafNode) => {
+    requireCredentialAllowed(context.profile, leaf.credential)
+    members.push(memberOf(leafIndex, leaf))
+  }
+  yield* validateTreeInSlices(tree, { ...checks, groupId, requirements, onLeaf })
+  return members
 }
 
 /** RFC 9420 §13.4. */
@@ -348,9 +359,11 @@ export function viewFromOutside(
     context.registries,
     context.policy.leafCountMax,
   )
+  using verification = tree.beginVerifying(groupContext.groupId)
+  toEnd(tree.hashInSlices())
   verifyGroupInfo(groupInfo, tree)
   requireSupported(context.capabilities, groupInfo)
-  toEnd(validateWholeTree(tree, groupInfo, context))
+  const members = toEnd(validateWholeTree(tree, groupInfo, context, { verification }))
   const publicKey = externalPub(groupInfo)
   rule(suite.hpke.isPublicKey(publicKey), "key-encryption-valid")
   const { kemOutput, init } = sendExternalInit(suite, publicKey, context.ephemeral)
@@ -382,5 +395,5 @@ export function viewFromOutside(
     privateKeys: new Map(),
     signer: context.signer,
   }
-  return { epoch, claims: claimsOf(membersOf(epoch), epoch), init, kemOutput }
+  return { epoch, claims: claimsOf(members, epoch), init, kemOutput }
 }

@@ -1,24 +1,23 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { decode, encode, opaque, type Registries, struct, uint8 } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import { DecodeError, rule } from "../errors.js"
 import { leafIndex } from "../indexes.js"
-import { refHash, signedMessage, signWithLabel, verifyWithLabel } from "../suite/labels.js"
+import { refHash, signWithLabel, verifyWithLabel } from "../suite/labels.js"
 import { type CipherSuite, providedSuites, type Random } from "../suite/suite.js"
-import { areValidTogether, SIGNATURES_TOGETHER } from "../suite/together.js"
+import { areValidTogether, beginTogether, SIGNATURES_TOGETHER } from "../suite/together.js"
 import { credentialTypeNumber } from "../tree/census.js"
 import {
-  isKnownValid,
-  isVerifiedOnce,
   leafPurpose,
   leafSignature,
   listedProposals,
-  rememberValid,
   signLeafNode,
   supportsExtension,
   validateExtensionList,
   validateLeafNode,
   withoutSignature,
 } from "../tree/leaf.js"
+import { forgetValid, isKnownValid, isVerifiedOnce, rememberValid } from "../tree/verified.js"
 import {
   type Capabilities,
   type Extension,
@@ -151,18 +150,54 @@ function keyPackageSignature(keyPackage: KeyPackage) {
  * others nothing is said until they are validated.
  */
 export function verifyTogether(suite: CipherSuite, keyPackages: readonly KeyPackage[]): void {
-  const unknown = keyPackages.filter((it) => !isKnownValid(it, `${suite.number}`))
-  const nowhere = { groupId: new Uint8Array(0), leafIndex: leafIndex(0) }
-  const signatures = () =>
-    unknown
-      .flatMap((it) => [keyPackageSignature(it), leafSignature(it.leafNode, nowhere)])
-      .map(({ publicKey, label, content, signature }) => ({
-        publicKey,
-        message: signedMessage(label, content),
-        signature,
-      }))
-  if (!areValidTogether(suite, 2 * unknown.length, signatures)) return
-  for (const keyPackage of unknown) {
+  const unknown = unknownAmong(suite, keyPackages)
+  if (areValidTogether(suite, 2 * unknown.length, () => signaturesOf(unknown))) rememberAll(suite, unknown)
+}
+
+/** Key packages that count as valid while other cores verify them. Disposing takes that back, unless they were found so. */
+export interface Assumed extends Disposable {
+  /** Whether all are valid: nothing may come of them before. Where not, they have to be validated. To be called once. */
+  areValid(): boolean
+}
+
+/** Begins what {@link verifyTogether} does, where a provider can, of key packages that nobody else refers to. */
+export function assumeTogether(suite: CipherSuite, keyPackages: readonly KeyPackage[]): Assumed | undefined {
+  const unknown = unknownAmong(suite, keyPackages)
+  const verification = beginTogether(suite, 2 * unknown.length, () => signaturesOf(unknown))
+  if (verification === undefined) return undefined
+  rememberAll(suite, unknown)
+  let areValid = false
+  const takeBack = () => {
+    if (areValid) return
+    for (const keyPackage of unknown) {
+      forgetValid(keyPackage)
+      forgetValid(keyPackage.leafNode)
+    }
+  }
+  return {
+    areValid() {
+      areValid = verification.finish()
+      takeBack()
+      return areValid
+    },
+    [Symbol.dispose]() {
+      verification[Symbol.dispose]()
+      takeBack()
+    },
+  }
+}
+
+/** A key package's leaf is signed without a place. */
+const nowhere = { groupId: new Uint8Array(0), leafIndex: leafIndex(0) }
+
+const unknownAmong = (suite: CipherSuite, keyPackages: readonly KeyPackage[]) =>
+  keyPackages.filter((it) => !isKnownValid(it, `${suite.number}`))
+
+const signaturesOf = (keyPackages: readonly KeyPackage[]) =>
+  keyPackages.flatMap((it) => [keyPackageSignature(it), leafSignature(it.leafNode, nowhere)])
+
+function rememberAll(suite: CipherSuite, keyPackages: readonly KeyPackage[]): void {
+  for (const keyPackage of keyPackages) {
     rememberValid(keyPackage, `${suite.number}`)
     rememberValid(keyPackage.leafNode, leafPurpose(suite, keyPackage.leafNode, nowhere))
   }

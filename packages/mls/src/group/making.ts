@@ -2,7 +2,7 @@ import { wipe } from "@conclave/crypto"
 import { RuleError, StateError } from "../errors.js"
 import { exportSecret } from "../schedule/key-schedule.js"
 import type { Sliced } from "../slices.js"
-import { type GroupChanges, proposalsOf } from "./changes.js"
+import { AssumedProposals, type GroupChanges, proposalsOf } from "./changes.js"
 import {
   type CommitContext,
   type CommitRequest,
@@ -41,9 +41,10 @@ export function makeCommit(state: GroupState, changes: GroupChanges): Sliced<Mad
 }
 
 function* make(state: GroupState, changes: GroupChanges): Sliced<Made> {
+  using assumed = new AssumedProposals(state)
   const { environment, epoch } = state
   const proposals = state.proposals.version
-  const own = yield* proposalsOf(state, changes)
+  const own = yield* proposalsOf(state, changes, assumed)
   const received = selectProposals(state.proposals.all(), own, epoch, environment.profile)
   const { policy, random } = environment
   const request = {
@@ -61,6 +62,7 @@ function* make(state: GroupState, changes: GroupChanges): Sliced<Made> {
   let isMade = false
   try {
     const welcome = created.next.applied.added.size === 0 ? undefined : yield* welcomeTo(created, changes, state)
+    yield* assumed.settle()
     isMade = true
     return { created, welcome, proposals }
   } finally {

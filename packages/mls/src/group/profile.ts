@@ -2,7 +2,7 @@ import { encode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import { rule } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
-import { Credential, type LeafNode, type Proposal, type Sender } from "../wire.js"
+import { Credential, type Proposal, type Sender } from "../wire.js"
 import { type Epoch, memberAt } from "./epoch.js"
 import { kindOf } from "./proposal-kinds.js"
 import type { Member, SentProposal } from "./types.js"
@@ -137,12 +137,6 @@ function requireLeafAllowed(profile: GroupProfile, leaf: Presented, before: Memb
 /** @throws RuleError profile-credential */
 export function requireCredentialAllowed(profile: GroupProfile, credential: Credential): void {
   rule(profile.credentialAllowed(credential), "profile-credential")
-}
-
-/** @throws RuleError profile-credential */
-export function requireTreeAllowed(profile: GroupProfile, leaves: Iterable<readonly [LeafIndex, LeafNode]>): void {
-  if (profile === unrestrictedProfile) return
-  for (const [, { credential }] of leaves) requireCredentialAllowed(profile, credential)
 }
 
 const memberOfSender = (epoch: Epoch, sender: Sender): Member | undefined =>

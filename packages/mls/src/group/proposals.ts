@@ -12,7 +12,7 @@ import {
   validateLeafNode,
 } from "../tree/leaf.js"
 import type { RatchetTree } from "../tree/ratchet-tree.js"
-import type { Extension, Proposal } from "../wire.js"
+import type { Extension, KeyPackage, Proposal } from "../wire.js"
 import { type Epoch, leafRequirements } from "./epoch.js"
 import { KEY_PACKAGES_TOGETHER, verifyTogether } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
@@ -58,9 +58,13 @@ export function* validateProposalList(list: readonly SentProposal[], context: Pr
 
 /** Verifies together what many Adds have signed; they are validated all the same, and each that is not valid refused. */
 export function verifyAdded(suite: CipherSuite, proposals: readonly Proposal[]): void {
-  const keyPackages = proposals.flatMap((proposal) => kindOf(proposal).keyPackage?.(proposal) ?? [])
+  const keyPackages = keyPackagesAmong(proposals)
   if (keyPackages.length > 1) verifyTogether(suite, keyPackages)
 }
+
+/** The key packages that they bring. */
+export const keyPackagesAmong = (proposals: readonly Proposal[]): readonly KeyPackage[] =>
+  proposals.flatMap((proposal) => kindOf(proposal).keyPackage?.(proposal) ?? [])
 
 /** RFC 9420 §12.2, the first list. */
 function validateMemberList(list: readonly SentProposal[], context: ProposalContext): void {

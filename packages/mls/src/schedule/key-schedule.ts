@@ -1,4 +1,5 @@
 import { hkdfExtract, wipe } from "@conclave/crypto"
+import { Derivations } from "../suite/derivations.js"
 import { deriveSecret, expandWithLabel } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
 
@@ -88,21 +89,24 @@ export function epochSecrets(
   suite: CipherSuite,
   epochSecret: Uint8Array,
 ): { readonly secrets: EpochSecrets; readonly encryption: Uint8Array } {
-  const derive = (label: string) => deriveSecret(suite, epochSecret, label)
-  return {
-    secrets: {
-      senderData: derive("sender data"),
-      exporter: derive("exporter"),
-      external: derive("external"),
-      confirmation: derive("confirm"),
-      membership: derive("membership"),
-      resumption: derive("resumption"),
-      authenticator: derive("authentication"),
-      init: derive("init"),
-    },
-    encryption: derive("encryption"),
-  }
+  const [senderData, exporter, external, confirmation, membership, resumption, authenticator, init, encryption] =
+    OF_EPOCH.from(suite, epochSecret)
+  const secrets = { senderData, exporter, external, confirmation, membership, resumption, authenticator, init }
+  return { secrets, encryption }
 }
+
+/** RFC 9420 §8, Table 4. */
+const OF_EPOCH = new Derivations(
+  ["sender data", "secret"],
+  ["exporter", "secret"],
+  ["external", "secret"],
+  ["confirm", "secret"],
+  ["membership", "secret"],
+  ["resumption", "secret"],
+  ["authentication", "secret"],
+  ["init", "secret"],
+  ["encryption", "secret"],
+)
 
 /** RFC 9420 §8.3: by this key pair somebody outside shares a secret with the epoch's members. */
 export function externalKeyPair(suite: CipherSuite, external: Uint8Array) {

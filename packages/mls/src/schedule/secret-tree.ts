@@ -3,7 +3,8 @@ import { wipe } from "@conclave/crypto"
 import { StateError } from "../errors.js"
 import { type LeafIndex, leafIndex, type NodeIndex, nodeIndex } from "../indexes.js"
 import type { Journal } from "../journal.js"
-import { expandWithLabel, treeSecretDeriver } from "../suite/labels.js"
+import { Derivations, KEY_AND_NONCE } from "../suite/derivations.js"
+import { treeSecretDeriver } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
 import * as math from "../tree/math.js"
 import type { ForwardBudget } from "./forward-budget.js"
@@ -44,8 +45,8 @@ export interface SecretTreeLimits {
  */
 export class SecretTree {
   readonly #suite: CipherSuite
-  /** RFC 9420 §9.1, by the labels that are used there. */
-  readonly #derive: Readonly<Record<"key" | "nonce" | "secret", ReturnType<typeof treeSecretDeriver>>>
+  /** RFC 9420 §9.1: the secret of the next generation. */
+  readonly #following: ReturnType<typeof treeSecretDeriver>
   readonly #leafCount: number
   readonly #limits: SecretTreeLimits
   readonly #journal: Journal
@@ -71,11 +72,7 @@ export class SecretTree {
     },
   ) {
     this.#suite = suite
-    this.#derive = {
-      key: treeSecretDeriver(suite, "key", suite.aead.keySize),
-      nonce: treeSecretDeriver(suite, "nonce", suite.aead.nonceSize),
-      secret: treeSecretDeriver(suite, "secret", suite.secretSize),
-    }
+    this.#following = treeSecretDeriver(suite, "secret", suite.secretSize)
     this.#leafCount = from.leafCount
     this.#limits = options.limits
     this.#budget = options.budget
@@ -97,7 +94,13 @@ export class SecretTree {
     const ratchet = this.#ratchet(leaf, type)
     const { generation, secret } = ratchet
     if (generation > GENERATION_MAX) throw new StateError("GENERATION_SPENT", "the ratchet has no generation left")
-    const { key, nonce } = this.#messageKey(secret, generation)
+    if (ratchet.ahead.length > 0) {
+      const messageKey = this.#messageKey(secret, generation)
+      this.#advance(ratchet)
+      return { ...messageKey, generation }
+    }
+    const [key, nonce, following] = OF_GENERATION.from(this.#suite, secret, generationContext(generation))
+    ratchet.ahead.push(following)
     this.#advance(ratchet)
     return { key, nonce, generation }
   }
@@ -296,14 +299,17 @@ export class SecretTree {
     const beside: [NodeIndex, Uint8Array][] = []
     for (; depth > 0; depth--) {
       const node = path[depth]!
-      const [left, right] = [this.#expand(secret, "tree", LEFT), this.#expand(secret, "tree", RIGHT)]
+      const [left, right] = OF_NODE.from(this.#suite, secret)
       wipe(secret)
       const isLeft = math.left(node) === path[depth - 1]
       beside.push(isLeft ? [math.right(node), right] : [math.left(node), left])
       secret = isLeft ? left : right
     }
-    const ratchet = (type: RatchetType) => this.#newRatchet({ leaf, type }, this.#expand(secret, type, NONE))
-    const ratchets = { handshake: ratchet("handshake"), application: ratchet("application") }
+    const [handshake, application] = OF_LEAF.from(this.#suite, secret)
+    const ratchets = {
+      handshake: this.#newRatchet({ leaf, type: "handshake" }, handshake),
+      application: this.#newRatchet({ leaf, type: "application" }, application),
+    }
     wipe(secret)
     return { from, beside, ratchets }
   }
@@ -322,10 +328,6 @@ export class SecretTree {
     }
   }
 
-  #expand(secret: Uint8Array, label: string, context: Uint8Array): Uint8Array {
-    return expandWithLabel(this.#suite, secret, label, context, this.#suite.secretSize)
-  }
-
   #putNode(node: NodeIndex, secret: Uint8Array): void {
     this.#nodes.set(node, secret)
     this.#journal.put(this.#nodeRecord(node), () => secret.slice())
@@ -341,7 +343,8 @@ export class SecretTree {
   // --- The ratchets --------------------------------------------------------------------------------------------------
 
   #messageKey(secret: Uint8Array, generation: number): MessageKey {
-    return { key: this.#derive.key(secret, generation), nonce: this.#derive.nonce(secret, generation) }
+    const [key, nonce] = KEY_AND_NONCE.from(this.#suite, secret, generationContext(generation))
+    return { key, nonce }
   }
 
   /** Derives the secrets of the next `distance` generations, as far as they are not known already. */
@@ -350,7 +353,7 @@ export class SecretTree {
     if (distance === 0) return
     while (ahead.length < distance) {
       const last = ahead[ahead.length - 1] ?? ratchet.secret
-      ahead.push(this.#derive.secret(last, generation + ahead.length))
+      ahead.push(this.#following(last, generation + ahead.length))
     }
     this.#lookingAhead.delete(ratchet)
     this.#lookingAhead.add(ratchet)
@@ -389,7 +392,7 @@ export class SecretTree {
   /** RFC 9420 §9.1: the secret of the next generation takes the place of this one. */
   #turn(ratchet: Ratchet): void {
     const { secret, generation } = ratchet
-    ratchet.secret = ratchet.ahead.shift() ?? this.#derive.secret(secret, generation)
+    ratchet.secret = ratchet.ahead.shift() ?? this.#following(secret, generation)
     ratchet.generation++
     wipe(secret)
   }
@@ -461,9 +464,20 @@ function encodeRatchet({ generation, secret }: Ratchet): Uint8Array {
   return encode(RatchetRecord, { generation: BigInt(generation), secret })
 }
 
-const LEFT = new TextEncoder().encode("left")
-const RIGHT = new TextEncoder().encode("right")
-const NONE = new Uint8Array(0)
+// RFC 9420 §9, §9.1.
+const utf8 = new TextEncoder()
+const OF_NODE = new Derivations(["tree", "secret", utf8.encode("left")], ["tree", "secret", utf8.encode("right")])
+const OF_LEAF = new Derivations(["handshake", "secret"], ["application", "secret"])
+const OF_GENERATION = new Derivations(["key", "key"], ["nonce", "nonce"], ["secret", "secret"])
+
+/** A uint32, in memory that is written anew each time. */
+function generationContext(generation: number): Uint8Array {
+  generationView.setUint32(0, generation)
+  return generationBytes
+}
+
+const generationBytes = new Uint8Array(4)
+const generationView = new DataView(generationBytes.buffer)
 
 /** Trees have less than 2³⁰ leaves. */
 const ratchetNumber = (leaf: LeafIndex, type: RatchetType): number => 2 * leaf + (type === "application" ? 1 : 0)

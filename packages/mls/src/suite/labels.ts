@@ -1,6 +1,6 @@
 import { encode, opaque, varintSize, type Writer, written } from "@conclave/codec"
 import { hkdfExpand, type SigningKey } from "@conclave/crypto"
-import { EncryptContext, type HPKECiphertext, RefHashInput, SignContent } from "../wire.js"
+import { type HPKECiphertext, RefHashInput, SignContent } from "../wire.js"
 import type { CipherSuite, Random } from "./suite.js"
 
 const utf8 = new TextEncoder()
@@ -23,6 +23,9 @@ export function signedMessage(label: string, content: Uint8Array): Uint8Array {
   return encode(SignContent, { label: mlsLabel(label), content })
 }
 
+/** RFC 9420 §5.1.2: what stands before the content's length in {@link signedMessage}. */
+export const labelPrefix = (label: string): Uint8Array => encode(opaque, mlsLabel(label))
+
 /** {@link signedMessage}, of content that `write` writes. */
 export function writeSignedMessage(writer: Writer, label: string, write: (writer: Writer) => void): void {
   opaque.write(writer, mlsLabel(label))
@@ -40,8 +43,16 @@ interface Signed {
 
 /** RFC 9420 §5.1.2. `false` for whatever does not verify. */
 export function verifyWithLabel(suite: CipherSuite, signed: Signed & { content: Uint8Array }): boolean {
-  return verifyWritten(suite, signed, (writer) => writer.bytes(signed.content))
+  const { publicKey, label, content, signature } = signed
+  if (content.length > SHORT_CONTENT_MAX)
+    return suite.signature.verify(publicKey, longMessage(label, content), signature)
+  return verifyWritten(suite, signed, (writer) => writer.bytes(content))
 }
+
+const SHORT_CONTENT_MAX = 65536
+
+/** {@link signedMessage}, by hand: a writer would grow up to it, and that of a tree is megabytes. */
+const longMessage = (label: string, content: Uint8Array): Uint8Array => twoOpaques(mlsLabel(label), content)
 
 /** {@link verifyWithLabel}, of content that `write` writes: there is no copy of it. */
 export function verifyWritten(
@@ -55,23 +66,46 @@ export function verifyWritten(
   })
 }
 
+/** Who is to read something, and what. */
+interface Recipient {
+  readonly publicKey: Uint8Array
+  readonly plaintext: Uint8Array
+}
+
 /**
- * RFC 9420 §5.1.3: EncryptWithLabel to many, who all have the same label and context. The function that this returns
- * throws `RangeError` for a malformed public key.
+ * RFC 9420 §5.1.3: EncryptWithLabel to many, who all have the same label and context: a list at a time, in its order. The function
+ * that this returns throws `RangeError` for a malformed public key. The ciphertexts may be views of one array.
  */
-export function encryptorWithLabel(
+export function encryptorToMany(
   suite: CipherSuite,
   { label, context }: { label: string; context: Uint8Array },
   random: Random,
-): (publicKey: Uint8Array, plaintext: Uint8Array) => HPKECiphertext {
-  const info = suite.hpke.prepareInfo(encode(EncryptContext, { label: mlsLabel(label), context }))
-  return (publicKey, plaintext) => {
-    const ephemeral = random(suite.hpke.kem.ephemeralSize)
-    const sealed = suite.hpke.seal(publicKey, { info, authenticatedData: NOTHING, plaintext, ephemeral })
-    ephemeral.fill(0)
-    return sealed
+): (recipients: readonly Recipient[]) => readonly HPKECiphertext[] {
+  const { hpke } = suite
+  const info = hpke.prepareInfo(encryptContext(label, context))
+  const shared = { info, authenticatedData: NOTHING }
+  return (recipients) => {
+    const drawn = recipients.map((recipient) => ({ ...recipient, ephemeral: random(hpke.kem.ephemeralSize) }))
+    try {
+      const [only, ...others] = drawn
+      if (only === undefined || others.length > 0) return hpke.sealAll(drawn, shared)
+      return [hpke.seal(only.publicKey, { ...only, ...shared })]
+    } finally {
+      for (const { ephemeral } of drawn) ephemeral.fill(0)
+    }
   }
 }
+
+/** {@link encryptorToMany}, for one at a time. */
+export function encryptorWithLabel(
+  ...how: Parameters<typeof encryptorToMany>
+): (publicKey: Uint8Array, plaintext: Uint8Array) => HPKECiphertext {
+  const encrypt = encryptorToMany(...how)
+  return (publicKey, plaintext) => encrypt([{ publicKey, plaintext }])[0]!
+}
+
+/** RFC 9420 §5.1.3: EncryptContext, by hand for the same reason. */
+const encryptContext = (label: string, context: Uint8Array): Uint8Array => twoOpaques(mlsLabel(label), context)
 
 /** RFC 9420 §5.1.3. `undefined` for whatever is not authentic. */
 export function decryptWithLabel(
@@ -80,7 +114,7 @@ export function decryptWithLabel(
   { kemOutput, ciphertext }: HPKECiphertext,
 ): Uint8Array | undefined {
   const { privateKey, publicKey } = receiver
-  const info = encode(EncryptContext, { label: mlsLabel(receiver.label), context: receiver.context })
+  const info = encryptContext(receiver.label, receiver.context)
   return suite.hpke.open(privateKey, { kemOutput, ciphertext, info, authenticatedData: NOTHING, publicKey })
 }
 
@@ -146,6 +180,10 @@ export function refHash(suite: CipherSuite, label: string, value: Uint8Array): U
 /** RFC 9420 §8: KDFLabel. */
 const kdfLabel = (label: string, context: Uint8Array, length: number) => labelledInfo(label, context, length, NOTHING)
 
+/** {@link kdfLabel} with the number of HKDF's first block behind it: what HKDF-Expand hashes for as much as a digest is long. */
+export const labelledBlock = (label: string, context: Uint8Array, length: number): Uint8Array =>
+  labelledInfo(label, context, length, FIRST_BLOCK)
+
 /** By hand, for it is built often. `after`: what stands behind it. */
 function labelledInfo(label: string, context: Uint8Array, length: number, after: Uint8Array): Uint8Array {
   const name = mlsLabel(label)
@@ -186,7 +224,7 @@ function keptInfo(label: string, length: number, contextSize: number): Uint8Arra
 const keptInfos = new Map<string, Map<number, Uint8Array>>()
 const KEPT_LABELS_MAX = 64
 /** A hash of 64 bytes fits. */
-const KEPT_CONTEXT_MAX = 64
+export const KEPT_CONTEXT_MAX = 64
 
 function putOpaque(target: Uint8Array, at: number, bytes: Uint8Array, lengthSize: number): number {
   const { length } = bytes
@@ -195,6 +233,14 @@ function putOpaque(target: Uint8Array, at: number, bytes: Uint8Array, lengthSize
   else new DataView(target.buffer).setUint32(at, (length | 0x8000_0000) >>> 0)
   target.set(bytes, at + lengthSize)
   return at + lengthSize + length
+}
+
+/** Two `opaque<V>`, one behind the other. */
+function twoOpaques(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const [firstSize, secondSize] = [varintSize(first.length), varintSize(second.length)]
+  const encoded = new Uint8Array(firstSize + first.length + secondSize + second.length)
+  putOpaque(encoded, putOpaque(encoded, 0, first, firstSize), second, secondSize)
+  return encoded
 }
 
 const labels = new Map<string, Uint8Array>()

@@ -35,8 +35,9 @@ export class Census {
     this.#credentialsInUse.adopt()
   }
 
-  add(leaf: LeafNode): void {
-    this.#change(leaf, 1)
+  /** `times`: how many leaves there are that are {@link countsAlike}. */
+  add(leaf: LeafNode, times = 1): void {
+    this.#change(leaf, times)
   }
 
   remove(leaf: LeafNode): void {
@@ -52,11 +53,27 @@ export class Census {
     return this.#credentialsInUse.values()
   }
 
-  #change(leaf: LeafNode, by: 1 | -1): void {
+  #change(leaf: LeafNode, by: number): void {
     this.members += by
     this.#credentialsInUse.change(credentialTypeNumber(leaf.credential), by)
     for (const kind of capabilityKinds) changeDistinct(this.#supported[kind], leaf.capabilities[kind], by)
   }
+}
+
+/**
+ * Whether two leaves have the same lists and type of credential. The decoder gives equal lists out as one array, so that this is quickly
+ * seen; of equal lists that are two arrays it says no.
+ */
+export function countsAlike(a: LeafNode, b: LeafNode): boolean {
+  const [own, other] = [a.capabilities, b.capabilities]
+  return (
+    own.versions === other.versions &&
+    own.cipherSuites === other.cipherSuites &&
+    own.extensions === other.extensions &&
+    own.proposals === other.proposals &&
+    own.credentials === other.credentials &&
+    credentialTypeNumber(a.credential) === credentialTypeNumber(b.credential)
+  )
 }
 
 /** How often each value was counted. A draft keeps only its differences until it is adopted, like a `KeyIndex`. */
@@ -82,7 +99,7 @@ class Tally {
     for (const value of this.#changes?.keys() ?? []) if (!this.#base.has(value)) yield value
   }
 
-  change(value: number, by: 1 | -1): void {
+  change(value: number, by: number): void {
     this.#changes ??= new Map()
     add(this.#changes, value, by)
   }
@@ -94,7 +111,7 @@ class Tally {
 }
 
 /** A value that is listed twice counts once. Leaves are counted before anybody has looked at how long their lists are. */
-function changeDistinct(tally: Tally, values: readonly number[], by: 1 | -1): void {
+function changeDistinct(tally: Tally, values: readonly number[], by: number): void {
   if (values.length > SHORT_LIST_MAX) {
     for (const value of new Set(values)) tally.change(value, by)
     return

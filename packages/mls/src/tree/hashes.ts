@@ -22,7 +22,7 @@ export function parentNodeHash(
   leftHash: Uint8Array,
   rightHash: Uint8Array,
 ): Uint8Array {
-  const [left, right] = [lengthPrefix(leftHash), lengthPrefix(rightHash)]
+  const [left, right] = [lengthPrefix(leftHash.length), lengthPrefix(rightHash.length)]
   return parent === undefined
     ? suite.hash.digest(BLANK_PARENT, left, leftHash, right, rightHash)
     : suite.hash.digest(FILLED_PARENT, parent, left, leftHash, right, rightHash)
@@ -32,7 +32,7 @@ const BLANK_PARENT = new Uint8Array([2, 0])
 const FILLED_PARENT = new Uint8Array([2, 1])
 
 /** What stands in front of an `opaque<V>`. Hashes and keys have few lengths, and a large tree has many of them. */
-function lengthPrefix({ length }: Uint8Array): Uint8Array {
+export function lengthPrefix(length: number): Uint8Array {
   const known = lengthPrefixes.get(length)
   if (known !== undefined) return known
   const writer = new Writer(4)
@@ -52,11 +52,11 @@ const LENGTH_PREFIXES_MAX = 64
 export function parentHash(suite: CipherSuite, parent: ParentNode, originalSiblingHash: Uint8Array): Uint8Array {
   const { encryptionKey, parentHash } = parent
   return suite.hash.digest(
-    lengthPrefix(encryptionKey),
+    lengthPrefix(encryptionKey.length),
     encryptionKey,
-    lengthPrefix(parentHash),
+    lengthPrefix(parentHash.length),
     parentHash,
-    lengthPrefix(originalSiblingHash),
+    lengthPrefix(originalSiblingHash.length),
     originalSiblingHash,
   )
 }

@@ -3,6 +3,7 @@ import type { SigningKey } from "@conclave/crypto"
 import { rule } from "../errors.js"
 import { signWithLabel, verifyWithLabel } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
+import { beginAlone } from "../suite/together.js"
 import {
   type Capabilities,
   type Credential,
@@ -13,7 +14,9 @@ import {
   RequiredCapabilities,
   UnsignedLeafNode,
 } from "../wire.js"
-import { capabilityKinds, credentialTypeNumber } from "./census.js"
+import { capabilityKinds, countsAlike, credentialTypeNumber } from "./census.js"
+import { keyName } from "./key-index.js"
+import { isVerifiedOnce, verifyAhead } from "./verified.js"
 
 /** RFC 9420 §17.3. */
 export const extensionTypes = {
@@ -38,9 +41,12 @@ export function signLeafNode(
   key: SigningKey,
   position: LeafPosition | undefined,
 ): LeafNode {
-  const signature = signWithLabel(key, "LeafNodeTBS", leafNodeTBS(encode(UnsignedLeafNode, unsigned), position))
+  const signature = signWithLabel(key, LEAF_LABEL, leafNodeTBS(encode(UnsignedLeafNode, unsigned), position))
   return { ...unsigned, signature }
 }
+
+/** RFC 9420 §7.2. */
+export const LEAF_LABEL = "LeafNodeTBS"
 
 /** RFC 9420 §7.3: whether the leaf is signed by its own key. */
 export function isLeafSignatureValid(suite: CipherSuite, leaf: LeafNode, position: LeafPosition): boolean {
@@ -55,34 +61,23 @@ export function isProposedLeafSignatureValid(suite: CipherSuite, leaf: LeafNode,
   return isVerifiedOnce(leaf, leafPurpose(suite, leaf, position), () => isLeafSignatureValid(suite, leaf, position))
 }
 
+/** Begins what {@link isProposedLeafSignatureValid} asks for, where other cores can be at it meanwhile. */
+export function verifyLeafAhead(suite: CipherSuite, leaf: LeafNode, position: LeafPosition): void {
+  const verification = beginAlone(suite, leafSignature(leaf, position))
+  if (verification !== undefined) verifyAhead(leaf, leafPurpose(suite, leaf, position), verification)
+}
+
 /** The leaf of a key package is signed without a place. */
 export function leafPurpose(suite: CipherSuite, { leafNodeSource }: LeafNode, position: LeafPosition): string {
-  const place = leafNodeSource.type === "keyPackage" ? "" : `${position.leafIndex} ${position.groupId.join()}`
+  const place = leafNodeSource.type === "keyPackage" ? "" : `${position.leafIndex} ${keyName(position.groupId)}`
   return `${suite.number} ${place}`
 }
-
-/** Whether `verify` says that the object, which is never changed, is valid for the purpose. What holds is remembered. */
-export function isVerifiedOnce(object: object, purpose: string, verify: () => boolean): boolean {
-  if (isKnownValid(object, purpose)) return true
-  const valid = verify()
-  if (valid) rememberValid(object, purpose)
-  return valid
-}
-
-export const isKnownValid = (object: object, purpose: string): boolean => verifiedFor.get(object) === purpose
-
-/** The object, which is never changed, has been verified for the purpose. */
-export function rememberValid(object: object, purpose: string): void {
-  verifiedFor.set(object, purpose)
-}
-
-const verifiedFor = new WeakMap<object, string>()
 
 /** What {@link isLeafSignatureValid} verifies, for those who verify many at a time. */
 export function leafSignature(leaf: LeafNode, position: LeafPosition) {
   const unsigned = withoutSignature(LeafNode.bytesOf(leaf), leaf.signature)
   const content = leafNodeTBS(unsigned, leaf.leafNodeSource.type === "keyPackage" ? undefined : position)
-  return { publicKey: leaf.signatureKey, label: "LeafNodeTBS", content, signature: leaf.signature }
+  return { publicKey: leaf.signatureKey, label: LEAF_LABEL, content, signature: leaf.signature }
 }
 
 /** The bytes in front of a `signature<V>` that ends a struct: what is signed, for most structs of RFC 9420. */
@@ -119,19 +114,36 @@ export interface LeafRequirements {
  * RFC 9420 §7.3 without the signature and without what concerns other members. That the signature key is well-formed
  * shows when the signature is verified with it.
  *
+ * `like`: a leaf that was found valid by the same requirements and is {@link isAlike}. What holds for its lists is not asked again.
+ *
  * @throws RuleError
  */
-export function validateLeafNode(leaf: LeafNode, requirements: LeafRequirements): void {
-  const { suite, extensions, required, now } = requirements
-  const { capabilities, leafNodeSource: source } = leaf
+export function validateLeafNode(leaf: LeafNode, requirements: LeafRequirements, like?: LeafNode): void {
+  const { suite, now } = requirements
+  const { leafNodeSource: source } = leaf
+  if (like === undefined || !isAlike(leaf, like)) validateLists(leaf, requirements)
+  rule(!isEmptyChain(leaf.credential), "credential-chain")
+  rule(suite.hpke.isPublicKey(leaf.encryptionKey), "key-encryption-valid")
+  if (source.type !== "keyPackage") return
+  const { notBefore, notAfter } = source.lifetime
+  rule(notAfter >= notBefore && notAfter - notBefore <= requirements.lifetimeSecondsMax, "leaf-lifetime-length")
+  rule(now === undefined || (notBefore <= now && now <= notAfter), "leaf-lifetime-current")
+}
+
+/** Whether nothing has to be asked of the lists of one that is known of those of the other. Of most leaves that are, it says so. */
+export const isAlike = (a: LeafNode, b: LeafNode): boolean =>
+  countsAlike(a, b) && a.extensions.length === 0 && b.extensions.length === 0
+
+/** What depends on nothing but a leaf's lists and the type of its credential. */
+function validateLists(leaf: LeafNode, requirements: LeafRequirements): void {
+  const { suite, extensions, required } = requirements
+  const { capabilities } = leaf
   // First, for what follows looks at each entry of one list in another.
   rule(
     capabilityKinds.every((kind) => capabilities[kind].length <= LIST_LENGTH_MAX),
     "leaf-capabilities-length",
   )
   validateExtensionList(leaf.extensions, "leafNode")
-  rule(!isEmptyChain(leaf.credential), "credential-chain")
-  rule(suite.hpke.isPublicKey(leaf.encryptionKey), "key-encryption-valid")
   const listsSuite = requirements.unlistedSuiteAllowed || capabilities.cipherSuites.includes(suite.number)
   rule(capabilities.versions.includes(1) && listsSuite, "leaf-version-supported")
   rule(requirements.listedDefaultsAllowed || !listsDefaults(capabilities), "leaf-capabilities-default")
@@ -143,10 +155,6 @@ export function validateLeafNode(leaf: LeafNode, requirements: LeafRequirements)
     rule(supportsExtension(capabilities, extensionType), "leaf-extensions-listed", `extension type ${extensionType}`)
   }
   rule(capabilities.credentials.includes(credentialTypeNumber(leaf.credential)), "leaf-credential-listed")
-  if (source.type !== "keyPackage") return
-  const { notBefore, notAfter } = source.lifetime
-  rule(notAfter >= notBefore && notAfter - notBefore <= requirements.lifetimeSecondsMax, "leaf-lifetime-length")
-  rule(now === undefined || (notBefore <= now && now <= notAfter), "leaf-lifetime-current")
 }
 
 /**

@@ -37,6 +37,16 @@ export class NodeHashes {
     page.known[placeOn(node)] = 1
   }
 
+  /** Of all nodes, one behind the other. What is not known is anything. */
+  all(nodeCount: number): Uint8Array {
+    const all = new Uint8Array(nodeCount * this.#hashSize)
+    const pageSize = PAGE_SIZE * this.#hashSize
+    for (let at = 0, page = 0; at < all.length; at += pageSize, page++) {
+      all.set(this.#pages.read(page)!.hashes.subarray(0, all.length - at), at)
+    }
+    return all
+  }
+
   forget(node: NodeIndex): void {
     if (this.has(node)) this.#pages.write(pageOf(node)).known[placeOn(node)] = 0
   }

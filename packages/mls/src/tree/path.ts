@@ -1,8 +1,10 @@
 import { rule, StateError } from "../errors.js"
 import type { LeafIndex, NodeIndex } from "../indexes.js"
 import { type Sliced, toEnd } from "../slices.js"
-import { decryptWithLabel, deriveSecret, encryptorWithLabel } from "../suite/labels.js"
+import { Derivations } from "../suite/derivations.js"
+import { decryptWithLabel, encryptorToMany } from "../suite/labels.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
+import { ciphertextsTogether, inParts } from "../suite/together.js"
 import type { HPKECiphertext, UpdatePath, UpdatePathNode } from "../wire.js"
 import { parentHash } from "./hashes.js"
 import { keyName } from "./key-index.js"
@@ -40,14 +42,16 @@ export function derivePath(suite: CipherSuite, firstSecret: Uint8Array, count: n
   const steps: DerivedStep[] = []
   let pathSecret = firstSecret
   for (let i = 0; i < count; i++) {
-    const nodeSecret = deriveSecret(suite, pathSecret, "node")
+    const [nodeSecret, next] = OF_PATH.from(suite, pathSecret)
     const { privateKey, publicKey } = suite.hpke.deriveKeyPair(nodeSecret)
     nodeSecret.fill(0)
     steps.push({ pathSecret, privateKey, publicKey })
-    pathSecret = deriveSecret(suite, pathSecret, "path")
+    pathSecret = next
   }
   return { steps, commitSecret: pathSecret }
 }
+
+const OF_PATH = new Derivations(["node", "secret"], ["path", "secret"])
 
 /**
  * Sets new public keys along a filtered direct path and blanks the rest of the direct path (RFC 9420 §7.5). Returns the
@@ -91,15 +95,17 @@ export interface PathToEncrypt {
   readonly context: Uint8Array
 }
 
-/** {@link encryptPath}, interrupted after each ciphertext. The secrets belong to the caller. */
+/** {@link encryptPath}, interrupted now and then. The secrets belong to the caller. */
 export function* encryptPathInSlices(tree: RatchetTree, path: PathToEncrypt, random: Random): Sliced<UpdatePathNode[]> {
-  const encryptTo = encryptorWithLabel(tree.suite, { label: "UpdatePathNode", context: path.context }, random)
+  const encryptTo = encryptorToMany(tree.suite, { label: "UpdatePathNode", context: path.context }, random)
+  const together = ciphertextsTogether(tree.suite)
   const nodes: UpdatePathNode[] = []
   for (const [i, step] of path.steps.entries()) {
-    const { pathSecret, publicKey } = path.secrets[i]!
+    const { pathSecret: plaintext, publicKey } = path.secrets[i]!
     const encryptedPathSecret: HPKECiphertext[] = []
-    for (const node of pathReceivers(tree, step, path.added)) {
-      encryptedPathSecret.push(encryptTo(tree.node(node)!.encryptionKey, pathSecret))
+    for (const receivers of inParts(pathReceivers(tree, step, path.added), together)) {
+      const recipients = receivers.map((node) => ({ publicKey: tree.node(node)!.encryptionKey, plaintext }))
+      encryptedPathSecret.push(...encryptTo(recipients))
       yield
     }
     nodes.push({ encryptionKey: publicKey, encryptedPathSecret })

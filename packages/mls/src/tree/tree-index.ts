@@ -1,5 +1,5 @@
 import type { LeafNode } from "../wire.js"
-import { Census } from "./census.js"
+import { Census, countsAlike } from "./census.js"
 import { KeyIndex } from "./key-index.js"
 import { isLeafNode, type TreeNode } from "./tree-nodes.js"
 
@@ -8,6 +8,8 @@ export class TreeIndex {
   readonly signatureKeys: KeyIndex
   readonly encryptionKeys: KeyIndex
   readonly census: Census
+  /** Leaves that were taken in one after the other, are counted alike, and have not been counted yet. */
+  #run: { readonly leaf: LeafNode; count: number } | undefined
 
   private constructor(signatureKeys: KeyIndex, encryptionKeys: KeyIndex, census: Census) {
     this.signatureKeys = signatureKeys
@@ -18,6 +20,7 @@ export class TreeIndex {
   static of(nodes: Iterable<TreeNode>): TreeIndex {
     const index = TreeIndex.empty()
     for (const node of nodes) index.take(node)
+    index.finish()
     return index
   }
 
@@ -25,12 +28,22 @@ export class TreeIndex {
     return new TreeIndex(new KeyIndex(), new KeyIndex(), new Census())
   }
 
-  /** Takes in a node of the tree that the index is first made for. */
+  /** Takes in a node of the tree that the index is first made for. After the last, {@link finish} is called. */
   take(node: TreeNode): void {
     this.encryptionKeys.take(node.encryptionKey)
     if (!isLeafNode(node)) return
     this.signatureKeys.take(node.signatureKey)
-    this.census.add(node)
+    if (this.#run !== undefined && countsAlike(this.#run.leaf, node)) {
+      this.#run.count++
+      return
+    }
+    this.finish()
+    this.#run = { leaf: node, count: 1 }
+  }
+
+  finish(): void {
+    if (this.#run !== undefined) this.census.add(this.#run.leaf, this.#run.count)
+    this.#run = undefined
   }
 
   draft(): TreeIndex {

@@ -125,14 +125,15 @@ export class PackedNodes {
   }
 
   /**
-   * Of the value of a `ratchet_tree` extension (RFC 9420 §12.4.3.3), which is copied. `onNode`: each node, when it is read.
+   * Of the value of a `ratchet_tree` extension (RFC 9420 §12.4.3.3), which is copied. `onNode`: each node, when it is read; its
+   * byte arrays are views into {@link bytes}.
    *
    * @throws DecodeError
    */
   static *decode(
     encoded: Uint8Array,
     registries: Registries | undefined,
-    onNode: (node: TreeNode) => void,
+    onNode: (node: TreeNode, index: number) => void,
   ): Sliced<PackedNodes> {
     const bytes = new Uint8Array(encoded)
     const reader = new Reader(bytes, registries)
@@ -175,6 +176,11 @@ export class PackedNodes {
     return this.#starts.length - 1
   }
 
+  /** All of them, as they came. */
+  get bytes(): Uint8Array {
+    return this.#bytes
+  }
+
   /** In bytes. */
   get size(): number {
     return this.#bytes.length
@@ -200,7 +206,17 @@ export class PackedNodes {
 
   /** The LeafNode or ParentNode behind the presence octet and the node type. */
   content(index: number): Uint8Array {
-    return this.#bytes.subarray(this.#starts[index]! + 2, this.#starts[index + 1]!)
+    return this.#bytes.subarray(this.contentAt(index), this.#starts[index + 1]!)
+  }
+
+  /** Where {@link content} begins. */
+  contentAt(index: number): number {
+    return this.#starts[index]! + 2
+  }
+
+  /** How long {@link content} is. */
+  contentSize(index: number): number {
+    return this.#starts[index + 1]! - this.contentAt(index)
   }
 
   /** Nodes as they stand in a vector, `end` not included. */
@@ -217,7 +233,11 @@ interface FoundNodes {
 }
 
 /** Reads the nodes up to `end`, interrupted now and then. @throws DecodeError */
-function* findNodes(bytes: Uint8Array, reader: Reader, onNode?: (node: TreeNode) => void): Sliced<FoundNodes> {
+function* findNodes(
+  bytes: Uint8Array,
+  reader: Reader,
+  onNode?: (node: TreeNode, index: number) => void,
+): Sliced<FoundNodes> {
   const end = reader.offset + reader.remaining
   const starts = new Offsets()
   let members = 0
@@ -232,7 +252,7 @@ function* findNodes(bytes: Uint8Array, reader: Reader, onNode?: (node: TreeNode)
       const node = OptionalNode.read(reader)!
       if (node.type === "leaf") members++
       if ((node.type === "leaf") !== (index % 2 === 0)) misplaced ??= index
-      onNode?.(node.type === "leaf" ? node.leafNode : node.parentNode)
+      onNode?.(node.type === "leaf" ? node.leafNode : node.parentNode, index)
       work += BLANKS_FOR_NODE
     }
     if (work < SLICE) continue

@@ -1,3 +1,4 @@
+import type { Verification } from "@conclave/crypto"
 import { rule } from "../errors.js"
 import type { LeafIndex, NodeIndex } from "../indexes.js"
 import { type Sliced, toEnd } from "../slices.js"
@@ -5,7 +6,7 @@ import { signedMessage } from "../suite/labels.js"
 import { areValidTogether, inParts, SIGNATURES_TOGETHER } from "../suite/together.js"
 import type { LeafNode, ParentNode } from "../wire.js"
 import { credentialTypeNumber } from "./census.js"
-import { isLeafSignatureValid, type LeafRequirements, leafSignature, validateLeafNode } from "./leaf.js"
+import { isAlike, isLeafSignatureValid, type LeafRequirements, leafSignature, validateLeafNode } from "./leaf.js"
 import * as math from "./math.js"
 import { isParentHashValid, parentHashOf } from "./parent-hashes.js"
 import type { RatchetTree } from "./ratchet-tree.js"
@@ -33,28 +34,50 @@ export interface TreeValidation {
   readonly groupId: Uint8Array
   readonly requirements: LeafRequirements
   readonly signaturesVerified?: boolean
+  /** Verifies the signatures of all leaves meanwhile: it is asked for the verdict. */
+  readonly verification?: Verification | undefined
+  /** Each leaf, once nothing is wrong with it but perhaps its signature. */
+  readonly onLeaf?: (leafIndex: LeafIndex, leaf: LeafNode) => void
   /** Called now and then. */
   readonly onProgress?: (leavesChecked: number, leaves: number) => void
 }
 
-/** {@link validateTree}, interrupted after each node. */
+/** {@link validateTree}, interrupted now and then. */
 export function* validateTreeInSlices(tree: RatchetTree, options: TreeValidation): Sliced<void> {
   yield* validateParents(tree)
+  const { groupId, verification } = options
+  const areVerifiedElsewhere = options.signaturesVerified === true || verification !== undefined
+  const { signatureKeys, encryptionKeys, census } = tree
+  const areKeysDistinct = signatureKeys.areDistinct && encryptionKeys.areDistinct
   let checked = 0
-  const { groupId } = options
+  let last: LeafNode | undefined
   for (const leaves of inParts(tree.leaves(), SIGNATURES_TOGETHER)) {
     const areSigned =
-      options.signaturesVerified === true ||
-      areValidTogether(tree.suite, leaves.length, () => leaves.map((it) => signatureOf(it, groupId)))
+      areVerifiedElsewhere ||
+      areValidTogether(tree.suite, leaves.length, () =>
+        leaves.map(([leafIndex, leaf]) => leafSignature(leaf, { groupId, leafIndex })),
+      )
     for (const [leafIndex, leaf] of leaves) {
-      yield
-      if (++checked % LEAVES_BETWEEN_PROGRESS === 0) options.onProgress?.(checked, tree.census.members)
-      validateLeafNode(leaf, options.requirements)
-      validateLeafAmongMembers(tree, leaf)
+      // Verifying one signature takes as long as all else does for many leaves.
+      if (!areSigned || checked % LEAVES_IN_SLICE === 0) yield
+      if (++checked % LEAVES_BETWEEN_PROGRESS === 0) options.onProgress?.(checked, census.members)
+      validateLeafNode(leaf, options.requirements, last)
+      if (!areKeysDistinct) requireKeysOnce(tree, leaf)
+      if (last === undefined || !isAlike(leaf, last)) requireCredentialsSupported(tree, leaf)
       rule(areSigned || isLeafSignatureValid(tree.suite, leaf, { groupId, leafIndex }), "leaf-signature")
+      last = leaf
+      options.onLeaf?.(leafIndex, leaf)
     }
   }
+  if (verification === undefined || verification.finish()) return
+  for (const [leafIndex, leaf] of tree.leaves()) {
+    yield
+    rule(isLeafSignatureValid(tree.suite, leaf, { groupId, leafIndex }), "leaf-signature")
+  }
 }
+
+/** Between two interruptions, where their signatures are verified elsewhere. */
+const LEAVES_IN_SLICE = 16
 
 /** The signature of every leaf of a tree, each put together when it is looked at. */
 export function leafSignatures(tree: RatchetTree, groupId: Uint8Array): SignatureToVerify[] {
@@ -101,9 +124,16 @@ const LEAVES_BETWEEN_PROGRESS = 256
  * @throws RuleError
  */
 export function validateLeafAmongMembers(tree: RatchetTree, leaf: LeafNode): void {
-  const { census, signatureKeys, encryptionKeys } = tree
+  requireKeysOnce(tree, leaf)
+  requireCredentialsSupported(tree, leaf)
+}
+
+function requireKeysOnce({ signatureKeys, encryptionKeys }: RatchetTree, leaf: LeafNode): void {
   rule(signatureKeys.count(leaf.signatureKey) === 1, "leaf-signature-key-unique")
   rule(encryptionKeys.count(leaf.encryptionKey) === 1, "leaf-encryption-key-unique")
+}
+
+function requireCredentialsSupported({ census }: RatchetTree, leaf: LeafNode): void {
   rule(census.allSupport("credentials", credentialTypeNumber(leaf.credential)), "leaf-credential-supported")
   for (const type of census.credentialsInUse) {
     rule(leaf.capabilities.credentials.includes(type), "leaf-supports-credentials", `credential type ${type}`)
@@ -115,8 +145,11 @@ function* validateParents(tree: RatchetTree): Sliced<void> {
   rule((parentHashOf(tree, tree.root)?.length ?? 0) === 0, "tree-root-parent-hash")
   const parents = new Map(tree.parents())
   const unmergedAt = unmergedLists(parents)
+  const linked = tree.linkedParents()
+  const areKeysDistinct = tree.encryptionKeys.areDistinct
+  let checked = 0
   for (const [index, parent] of parents) {
-    yield
+    if (linked === undefined || checked++ % PARENTS_IN_SLICE === 0) yield
     const { first, last } = math.leavesBelow(index)
     let previous = -1
     for (const leaf of parent.unmergedLeaves) {
@@ -126,10 +159,12 @@ function* validateParents(tree: RatchetTree): Sliced<void> {
     }
     requireUnmergedThroughout(parent.unmergedLeaves, index, unmergedAt)
     rule(tree.suite.hpke.isPublicKey(parent.encryptionKey), "key-encryption-valid")
-    rule(tree.encryptionKeys.count(parent.encryptionKey) === 1, "tree-parent-key-unique")
-    rule(isParentHashValid(tree, index, parent), "tree-parent-hash", `node ${index}`)
+    rule(areKeysDistinct || tree.encryptionKeys.count(parent.encryptionKey) === 1, "tree-parent-key-unique")
+    rule(linked?.[index] === 1 || isParentHashValid(tree, index, parent), "tree-parent-hash", `node ${index}`)
   }
 }
+
+const PARENTS_IN_SLICE = 16
 
 type UnmergedLists = ReadonlyMap<NodeIndex, ReadonlySet<LeafIndex>>
 
