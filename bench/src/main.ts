@@ -16,12 +16,14 @@ import { RustLibrary, type RustLibraryName, rustLibraries } from "./rust/library
 import { sideBySide } from "./rust/side-by-side.js"
 import { type Operation, operations, type Party, Scene } from "./scene.js"
 import { sdk } from "./sdk.js"
+import { stalls } from "./stalls.js"
 
 /*
  * npm run bench -- [--quick] [--rounds 7] [--groups 2,10,100,1000] [--only ours,native,sodium,node,floor,ts-mls,ts-mls-next,openmls-wasm,mls-rs-aws-lc,mls-rs-rustcrypto,openmls-rustcrypto,openmls-libcrux]
  * npm run bench -- --rust [--groups 2,100,1000,10000] [--sizes 99,999,4999] [--rounds 5] [--quick]
  * npm run bench -- --large [--sizes 1000,10000,100000]
  * npm run bench -- --hostile [--sizes 1000]
+ * npm run bench -- --stalls [--sizes 1000,10000] [--rounds 3]
  * npm run bench -- --sdk [--quick]
  * npm run bench -- --cursors [--sizes 1000]
  * npm run bench -- --garbage [--quick]
@@ -44,6 +46,7 @@ const options = given(
         rounds: { type: "string" },
         large: { type: "boolean", default: false },
         hostile: { type: "boolean", default: false },
+        stalls: { type: "boolean", default: false },
         sdk: { type: "boolean", default: false },
         cursors: { type: "boolean", default: false },
         garbage: { type: "boolean", default: false },
@@ -52,7 +55,7 @@ const options = given(
         suite: { type: "string", default: "1" },
       },
     }).values,
-  "bench -- --quick --rounds 7 --groups 2,10 --only ours,floor --suite 1, or bench -- --rust, bench -- --large --sizes 1000,10000, bench -- --hostile, bench -- --sdk, bench -- --cursors, bench -- --garbage or bench -- --intervals",
+  "bench -- --quick --rounds 7 --groups 2,10 --only ours,floor --suite 1, or bench -- --rust, bench -- --large --sizes 1000,10000, bench -- --hostile, bench -- --stalls, bench -- --sdk, bench -- --cursors, bench -- --garbage or bench -- --intervals",
 )
 
 /** How often a slow operation is run in all, whatever the number of rounds. */
@@ -80,6 +83,8 @@ if (options.rust) {
 } else if (options.intervals) {
   for (const size of sizes(options.quick ? "100" : "10000"))
     await intervalKeys(size, options.quick ? [10, 100] : [10, 100, 1000])
+} else if (options.stalls) {
+  for (const size of sizes("1000,10000")) stalls(size, Number(options.rounds ?? 3))
 } else if (options.hostile) {
   for (const size of sizes("1000")) await hostile(size, rounds)
 } else {

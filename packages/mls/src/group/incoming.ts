@@ -5,8 +5,6 @@ import { openSenderData, ratchetOf, unprotectPrivate } from "../framing/private-
 import { unprotectPublic } from "../framing/public-message.js"
 import type { LeafIndex } from "../indexes.js"
 import type { SecretTree } from "../schedule/secret-tree.js"
-import type { CipherSuite } from "../suite/suite.js"
-import { verifyLeafAhead } from "../tree/leaf.js"
 import type { AuthenticatedContent, LeafNode, PrivateMessage, Proposal, PublicMessage } from "../wire.js"
 import { type Epoch, externalSenders, memberOf, type PastEpoch } from "./epoch.js"
 import { kindOf } from "./proposal-kinds.js"
@@ -123,20 +121,9 @@ export function openPrivate(
     registries: options.registries,
     skippedMax: options.skippedMax,
   })
-  verifyPathAhead(suite, content, senderData.leafIndex)
   const verified = verifyContent(suite, content, { publicKey: leaf.signatureKey, context: reader.contextBytes })
   if (isOwn) throw new StateError("STATE_ROLLED_BACK", "a message of ours that this state has not sent")
   return { content: verified, sender: memberOf(senderData.leafIndex, leaf), spend }
-}
-
-/**
- * A Commit has two signatures, its own and that of the leaf in its path: other cores begin with the second, where they can. Whoever
- * stages it asks for the verdict; of one that is not staged nobody does.
- */
-function verifyPathAhead(suite: CipherSuite, { content }: AuthenticatedContent, leafIndex: LeafIndex): void {
-  const { contentType: body, groupId } = content
-  if (body.type !== "commit" || body.commit.path === undefined) return
-  verifyLeafAhead(suite, body.commit.path.leafNode, { groupId, leafIndex })
 }
 
 export const currentReader = (epoch: Epoch, secretTree: SecretTree): PrivateReader => ({

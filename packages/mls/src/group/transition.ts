@@ -6,7 +6,7 @@ import { type EpochSeed, nextEpoch, receiveExternalInit } from "../schedule/key-
 import { type Psk, pskSecret } from "../schedule/psk.js"
 import { confirmedTranscriptHash, interimTranscriptHash } from "../schedule/transcript.js"
 import type { Sliced } from "../slices.js"
-import { isProposedLeafSignatureValid, validateLeafNode } from "../tree/leaf.js"
+import { isLeafSignatureValid, isProposedLeafSignatureValid, validateLeafNode } from "../tree/leaf.js"
 import * as math from "../tree/math.js"
 import { applyUpdatePath, decryptPath, type PathSecrets, pathSecretsFrom } from "../tree/path.js"
 import type { PathStep } from "../tree/ratchet-tree.js"
@@ -146,7 +146,7 @@ function mergeReceivedPath(
   const before = epoch.tree.leaf(committer ?? applied.removed[0] ?? committerLeaf)
   if (committer !== undefined || applied.removed.length > 0) requireNewKey(leafNode, before!)
   const position = { groupId: epoch.context.groupId, leafIndex: committerLeaf }
-  rule(isProposedLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
+  rule(isLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
   applied.tree.reserve(committerLeaf)
   return applyUpdatePath(applied.tree, committerLeaf, path, new Set(applied.added.keys()))
 }

@@ -6,11 +6,11 @@ import type { CipherSuite } from "./suite.js"
 /** So many signatures are verified without interruption, where they are verified together: 3 ms on two cores. */
 export const SIGNATURES_TOGETHER = 256
 
-/** Fewer are verified faster one by one than threads are started; where they wait for it, two are worth it. */
+/** Fewer are verified faster one by one than threads are started, or woken. */
 const SIGNATURES_MIN = 16
 
-const isWorthThreads = ({ beginVerifying }: SignatureScheme, count: number): boolean =>
-  count >= (beginVerifying === undefined ? SIGNATURES_MIN : 2)
+/** Whether so many signatures are verified faster together. */
+export const isWorthThreads = (count: number): boolean => count >= SIGNATURES_MIN
 
 /** What `key.sign` was given is the label and the content: see `signedMessage`. */
 interface Signed {
@@ -29,7 +29,7 @@ export function areValidTogether(
   count: number,
   signatures: () => readonly Signed[],
 ): boolean {
-  if (!isWorthThreads(scheme, count)) return false
+  if (!isWorthThreads(count)) return false
   const begun = begin(scheme, signatures)
   if (begun !== undefined) return begun.finish()
   return (
@@ -49,12 +49,8 @@ export function beginTogether(
   count: number,
   signatures: () => readonly Signed[],
 ): Verification | undefined {
-  return isWorthThreads(scheme, count) ? begin(scheme, signatures) : undefined
+  return isWorthThreads(count) ? begin(scheme, signatures) : undefined
 }
-
-/** {@link beginTogether}, of one: its verdict is asked for later. */
-export const beginAlone = ({ signature: scheme }: CipherSuite, signed: Signed): Verification | undefined =>
-  begin(scheme, () => [signed])
 
 /** Written once, for a provider copies it. */
 function begin({ beginVerifying }: SignatureScheme, signatures: () => readonly Signed[]): Verification | undefined {

@@ -3,7 +3,6 @@ import type { SigningKey } from "@conclave/crypto"
 import { rule } from "../errors.js"
 import { signWithLabel, verifyWithLabel } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
-import { beginAlone } from "../suite/together.js"
 import {
   type Capabilities,
   type Credential,
@@ -16,7 +15,7 @@ import {
 } from "../wire.js"
 import { capabilityKinds, countsAlike, credentialTypeNumber } from "./census.js"
 import { keyName } from "./key-index.js"
-import { isVerifiedOnce, verifyAhead } from "./verified.js"
+import { isVerifiedOnce } from "./verified.js"
 
 /** RFC 9420 §17.3. */
 export const extensionTypes = {
@@ -59,12 +58,6 @@ export function isLeafSignatureValid(suite: CipherSuite, leaf: LeafNode, positio
  */
 export function isProposedLeafSignatureValid(suite: CipherSuite, leaf: LeafNode, position: LeafPosition): boolean {
   return isVerifiedOnce(leaf, leafPurpose(suite, leaf, position), () => isLeafSignatureValid(suite, leaf, position))
-}
-
-/** Begins what {@link isProposedLeafSignatureValid} asks for, where other cores can be at it meanwhile. */
-export function verifyLeafAhead(suite: CipherSuite, leaf: LeafNode, position: LeafPosition): void {
-  const verification = beginAlone(suite, leafSignature(leaf, position))
-  if (verification !== undefined) verifyAhead(leaf, leafPurpose(suite, leaf, position), verification)
 }
 
 /** The leaf of a key package is signed without a place. */

@@ -4,6 +4,7 @@ import { rule } from "../errors.js"
 import { type LeafIndex, leafIndex, type NodeIndex, nodeIndex } from "../indexes.js"
 import { type Sliced, toEnd } from "../slices.js"
 import type { CipherSuite } from "../suite/suite.js"
+import { isWorthThreads } from "../suite/together.js"
 import type { LeafNode, Node, ParentNode } from "../wire.js"
 import type { Census } from "./census.js"
 import { hashMany } from "./hash-many.js"
@@ -337,12 +338,13 @@ export class RatchetTree {
   // --- A tree that has come over the wire ----------------------------------------------------------------------------
 
   /**
-   * Begins to verify the signature of every leaf on other cores. `undefined` where the provider cannot, or this tree has not
-   * just been decoded.
+   * Begins to verify the signature of every leaf on other cores. `undefined` where the provider cannot, the members are few, or
+   * this tree has not just been decoded.
    */
   beginVerifying(groupId: Uint8Array): Verification | undefined {
     const { beginVerifying } = this.suite.signature
     if (this.#received === undefined || beginVerifying === undefined) return undefined
+    if (!isWorthThreads(this.census.members)) return undefined
     return beginVerifying(this.#received.leafSignatures(groupId))
   }
 

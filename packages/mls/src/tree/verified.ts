@@ -1,14 +1,7 @@
-/// <reference lib="esnext.disposable" preserve="true" />
-import type { Verification } from "@conclave/crypto"
-
 /** Whether `verify` says that the object, which is never changed, is valid for the purpose. What holds is remembered. */
 export function isVerifiedOnce(object: object, purpose: string, verify: () => boolean): boolean {
   if (isKnownValid(object, purpose)) return true
-  const begun = Verified.takeBegun(object)
-  let valid = false
-  if (begun?.purpose === purpose) valid = begun.finish()
-  else begun?.[Symbol.dispose]()
-  valid ||= verify()
+  const valid = verify()
   if (valid) rememberValid(object, purpose)
   return valid
 }
@@ -18,19 +11,6 @@ export const isKnownValid = (object: object, purpose: string): boolean => Verifi
 /** The object, which is never changed, has been verified for the purpose. */
 export function rememberValid(object: object, purpose: string): void {
   Verified.remember(object, purpose)
-}
-
-/** Other cores have begun to verify the object for the purpose: {@link isVerifiedOnce} asks them for the verdict. */
-export function verifyAhead(object: object, purpose: string, verification: Verification): void {
-  Verified.begin(object, {
-    purpose,
-    finish: () => verification.finish(),
-    [Symbol.dispose]: () => verification[Symbol.dispose](),
-  })
-}
-
-interface Begun extends Verification {
-  readonly purpose: string
 }
 
 /** Takes {@link rememberValid} back. */
@@ -49,7 +29,6 @@ function Itself(value: object): object {
  */
 class Verified extends (Itself as unknown as new (value: object) => object) {
   #purpose: string | undefined
-  #begun: Begun | undefined
 
   private constructor(object: object) {
     super(object)
@@ -62,19 +41,6 @@ class Verified extends (Itself as unknown as new (value: object) => object) {
   static remember(object: object, purpose: string): void {
     const verified = Verified.#of(object)
     if (verified !== undefined) verified.#purpose = purpose
-  }
-
-  static begin(object: object, begun: Begun): void {
-    const verified = Verified.#of(object)
-    if (verified === undefined) begun[Symbol.dispose]()
-    else verified.#begun = begun
-  }
-
-  static takeBegun(object: object): Begun | undefined {
-    if (!(#begun in object)) return undefined
-    const begun = object.#begun
-    object.#begun = undefined
-    return begun
   }
 
   static #of(object: object): Verified | undefined {
