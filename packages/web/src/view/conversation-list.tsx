@@ -38,7 +38,7 @@ export function ConversationList({ profile, selected, isShown, onForget }: Conve
   return (
     // biome-ignore lint/a11y/useAriaPropsSupportedByRole: each of the two roles has a label.
     <div class="list-pane" role={isAlone ? "main" : "navigation"} aria-label={words().list.region}>
-      <header class="pane-head">
+      <div class="pane-head">
         <Mark size={24} />
         {isAlone ? <h1 class="wordmark">Conclave</h1> : <span class="wordmark">Conclave</span>}
         <a class="icon-button" href={addressOf({ you: true })} aria-label={words().list.openYou}>
@@ -47,21 +47,21 @@ export function ConversationList({ profile, selected, isShown, onForget }: Conve
         <button type="button" class="icon-button" aria-label={words().list.create} onClick={() => setCreating(true)}>
           <PlusIcon />
         </button>
-      </header>
+      </div>
       {conversations.length + archived.length > 0 && <SearchField typed={typed} onTyped={setTyped} field={field} />}
       {typed.trim() === "" ? (
         <Lists profile={profile} selected={selected} onCreate={() => setCreating(true)} />
       ) : (
         <SearchResults profile={profile} typed={typed} onLeave={leave} />
       )}
-      <footer class="list-foot">
+      <div class="list-foot">
         <Avatar profile={profile} name={profile.name} />
         <span class="list-self">
           <PersonName profile={profile} name={profile.name} />
           <Connection client={profile.client} />
         </span>
         <SettingsButton profile={profile} onForget={onForget} />
-      </footer>
+      </div>
       {creating && <NewConversation profile={profile} onClose={() => setCreating(false)} />}
     </div>
   )

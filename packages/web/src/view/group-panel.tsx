@@ -41,14 +41,14 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
       aria-label={words().members.panel}
       onKeyDown={press}
     >
-      <header class="pane-head group-head">
+      <div class="pane-head group-head">
         <button type="button" class="icon-button only-overlaid" aria-label={words().members.back} onClick={close}>
           <BackIcon />
         </button>
         <h2 tabIndex={-1} aria-level={isAlone ? 1 : 2} ref={title}>
           {words().members.panel}
         </h2>
-      </header>
+      </div>
       <div class="group-cards">
         {isIn && (
           <>

@@ -32,7 +32,7 @@ export function Inspector({ profile, conversation }: InspectorProps) {
       role={isAlone ? "main" : "complementary"}
       aria-label={partWords().inspector.title}
     >
-      <header class="pane-head group-head">
+      <div class="pane-head group-head">
         <button
           type="button"
           class="icon-button"
@@ -44,7 +44,7 @@ export function Inspector({ profile, conversation }: InspectorProps) {
         <h2 tabIndex={-1} aria-level={isAlone ? 1 : 2} ref={title}>
           {partWords().inspector.title}
         </h2>
-      </header>
+      </div>
       <div class="group-cards">
         <TreeCard profile={profile} conversation={conversation} />
         <Timeline profile={profile} commits={profile.headless.commits(id)} />
