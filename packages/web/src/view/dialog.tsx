@@ -28,12 +28,12 @@ export function Dialog({ title, onClose, children, wide = false }: DialogProps) 
   }, [])
   return (
     <dialog ref={dialog} class={wide ? "dialog dialog-wide" : "dialog"} aria-labelledby={titleId} onCancel={onClose}>
-      <header class="dialog-head">
+      <div class="dialog-head">
         <h2 id={titleId}>{title}</h2>
         <button type="button" class="icon-button" aria-label={words().page.close} onClick={onClose}>
           <CloseIcon />
         </button>
-      </header>
+      </div>
       {children}
     </dialog>
   )

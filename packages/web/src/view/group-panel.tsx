@@ -45,7 +45,8 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
         <button type="button" class="icon-button only-overlaid" aria-label={words().members.back} onClick={close}>
           <BackIcon />
         </button>
-        <h2 tabIndex={-1} aria-level={isAlone ? 1 : 2} ref={title}>
+        {isAlone && <h1 class="visually-hidden">{titleOf(conversation, profile)}</h1>}
+        <h2 tabIndex={-1} ref={title}>
           {words().members.panel}
         </h2>
       </div>

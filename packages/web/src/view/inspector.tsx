@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks"
 import { grouped } from "../profile/keys.js"
 import type { Profile } from "../profile/profile.js"
 import { clockTime, shortTime } from "../profile/time.js"
-import { listOf } from "../profile/words.js"
+import { listOf, titleOf } from "../profile/words.js"
 import { list, partWords } from "../words/words.js"
 import { BackIcon } from "./icons.js"
 import { goTo } from "./route.js"
@@ -41,7 +41,8 @@ export function Inspector({ profile, conversation }: InspectorProps) {
         >
           <BackIcon />
         </button>
-        <h2 tabIndex={-1} aria-level={isAlone ? 1 : 2} ref={title}>
+        {isAlone && <h1 class="visually-hidden">{titleOf(conversation, profile)}</h1>}
+        <h2 tabIndex={-1} ref={title}>
           {partWords().inspector.title}
         </h2>
       </div>
