@@ -46,6 +46,11 @@ const args = [
   "--use-fake-device-for-media-stream",
 ]
 
+/** The last settings count, so those of Playwright are repeated: a mouse, which hovers. */
+const mouse = "primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4"
+const argsFor = (fontSize: number) =>
+  fontSize === 16 ? args : [...args, `--blink-settings=${mouse},defaultFontSize=${fontSize}`]
+
 /** Starts a browser with what its profile folder holds from before. */
 export function launch(folder: string, look: Look): Promise<BrowserContext> {
   const { browser = browserName, width = 1280, height = 800, colorScheme = "light", reducedMotion = "reduce" } = look
@@ -55,7 +60,7 @@ export function launch(folder: string, look: Look): Promise<BrowserContext> {
     return chromium.launchPersistentContext(folder, {
       ...common,
       executablePath,
-      args: [...args, `--blink-settings=defaultFontSize=${fontSize}`],
+      args: argsFor(fontSize),
       colorScheme,
       reducedMotion,
     })
