@@ -75,7 +75,9 @@ function findings(): string[] {
 
   function auditLandmarks(): void {
     const mains = [...document.querySelectorAll<HTMLElement>("main, [role=main]")].filter(isVisible)
-    const others = [...document.querySelectorAll<HTMLElement>("nav, aside, [role=complementary]")].filter(isVisible)
+    const others = [
+      ...document.querySelectorAll<HTMLElement>("nav, aside, [role=navigation], [role=complementary]"),
+    ].filter(isVisible)
     if (mains.length + others.length === 0) found.push("there is no landmark")
     if (mains.length > 1) found.push(`there are ${mains.length} main landmarks`)
     for (const other of others) if (nameAttribute(other) === "") found.push(`${describe(other)} has no label`)
