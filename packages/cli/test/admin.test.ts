@@ -7,11 +7,13 @@ import Libsql from "libsql"
 import { NOBODY, noOtherUser } from "./machine.js"
 import { assertReadable, conclave, Folder, type Ran, runHere, Service } from "./support.js"
 
+const options = { environment: { SUDO_USER: "olga" } }
 const admin = (folder: Folder, ...words: readonly string[]): Promise<Ran> =>
-  runHere(["admin", ...words, "--data", folder.path], { environment: { SUDO_USER: "olga" } })
+  runHere(["admin", ...words, "--data", folder.path], options)
 
-async function done(folder: Folder, ...words: readonly string[]): Promise<string> {
-  const ran = await admin(folder, ...words)
+const done = async (folder: Folder, ...words: readonly string[]) => outputOf(await admin(folder, ...words))
+
+function outputOf(ran: Ran): string {
   assert.equal(ran.code, 0, ran.errors)
   return ran.output.toString()
 }
@@ -168,6 +170,9 @@ describe("conclave admin close-group", { timeout: 120_000 }, () => {
 
 describe("conclave admin log", { timeout: 60_000 }, () => {
   it("keeps what was done, in backups too; a restore in the place of the file does it again", async () => {
+    // This process would keep the file open until it collects its garbage, and the restore would find it in use.
+    const done = async (folder: Folder, ...words: readonly string[]) =>
+      outputOf(await conclave(["admin", ...words, "--data", folder.path], options))
     await using service = await Service.start()
     const { folder } = service
     {
@@ -200,7 +205,8 @@ describe("conclave admin log", { timeout: 60_000 }, () => {
     writable.close()
     await service.stop()
 
-    const restored = await runHere(["restore", file, "--replace", "--data", folder.path])
+    const restored = await conclave(["restore", file, "--replace", "--data", folder.path])
+    assert.equal(restored.code, 0, restored.errors)
     assert.match(restored.output.toString(), /did after the backup holds on: 3 actions, see conclave admin log\.\n$/)
     assert.deepEqual(JSON.parse(await done(folder, "log", "--json")), all)
     assert.deepEqual(JSON.parse(await done(folder, "groups", "--json")), [])

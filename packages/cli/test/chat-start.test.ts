@@ -92,6 +92,8 @@ describe("conclave chat in a terminal", { skip: noTerminal }, () => {
     constructor(words: readonly string[]) {
       const line = [process.execPath, binary, "chat", ...words].map((word) => `'${word}'`).join(" ")
       this.#child = spawn("script", ["-qec", line, "/dev/null"], { env: { ...process.env, TERM: "xterm" } })
+      // It may have ended before it is told to.
+      this.#child.stdin!.on("error", () => {})
       this.#child.stdout!.on("data", (part) => {
         this.screen += part
       })

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { PassThrough, Readable } from "node:stream"
+import { PassThrough, Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { run } from "../src/run.js"
 import { glyphsFor, styleFor } from "../src/terminal/style.js"
@@ -70,8 +70,10 @@ export async function runHere(
   process.umask(mask)
   const code = await run(words, {
     input: input instanceof Readable ? input : new PassThrough().end(input),
-    output: new PassThrough(),
-    errors: new PassThrough(),
+    output: collecting((bytes) => written.push(bytes)),
+    errors: collecting((bytes) => {
+      errors += bytes
+    }),
     environment,
     style: plain,
     errorStyle: plain,
@@ -84,6 +86,14 @@ export async function runHere(
   }).finally(() => process.umask(mask))
   return { code, output: Buffer.concat(written), errors }
 }
+
+const collecting = (collect: (bytes: Buffer) => void) =>
+  new Writable({
+    write(bytes, _, done) {
+      collect(bytes)
+      done()
+    },
+  })
 
 // Commands that run here wait for signals until they end, several at a time.
 process.setMaxListeners(100)
