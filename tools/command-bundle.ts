@@ -71,17 +71,21 @@ const commandTable: Plugin = {
   },
 }
 
+/** Packages in CommonJS that are imported when they are needed: a part of the bundle has them as its default alone. */
+const importedLate = /await import\("(prom-client|@nats-io\/transport-node)"\)/g
+
 /** A package of this repository looks for what only it depends on from where it is installed, not from the bundle. */
 const ownModules: Plugin = {
   name: "own-modules",
   setup(building) {
-    const owners = workspaces().filter(({ name }) => name === "fast-open" || name === "postgres")
+    const owners = workspaces().filter(({ name }) => ["fast-open", "postgres", "server"].includes(name))
     for (const { name, folder, manifest } of owners) {
       const filter = new RegExp(`[/\\\\]${basename(folder)}[/\\\\]dist[/\\\\]src[/\\\\].*\\.js$`)
       building.onLoad({ filter }, ({ path }) => {
         const code = readFileSync(path, "utf8")
         const own = `createRequire(createRequire(import.meta.url).resolve(${JSON.stringify(manifest.name)}))`
-        return { contents: code.replaceAll("createRequire(import.meta.url)", own) }
+        const found = code.replaceAll("createRequire(import.meta.url)", own)
+        return { contents: found.replace(importedLate, (late) => `(${late}).default`) }
       })
       if (manifest.exports?.["."] === undefined) throw new Error(`${name} has no main module to look from`)
     }
