@@ -371,7 +371,7 @@ describe("what others say", () => {
       assert.equal(client("UNKNOWN_NAME", "nobody is called dave"), "niemand heißt dave")
       assert.equal(
         client("REFUSED", "the service refused it: forbidden: the pass is not good"),
-        "der Dienst hat es abgelehnt: der Ausweis gilt nicht",
+        "der Dienst hat es abgelehnt: Der Ausweis gilt nicht",
       )
       assert.equal(client("REFUSED", "the moon is full"), "der Dienst hat es abgelehnt („the moon is full“)")
       assert.equal(explain(Object.assign(new Error("x"), { code: "ENOSPC" })).reason, "die Festplatte ist voll")

@@ -51,7 +51,7 @@ describe("reasons in German", () => {
     assert.equal(reason("nobody is called dave"), "niemand heißt dave")
     assert.equal(
       reason("the service refused it: forbidden: the pass is not good"),
-      "der Dienst hat es abgelehnt: der Ausweis gilt nicht",
+      "der Dienst hat es abgelehnt: Der Ausweis gilt nicht",
     )
     assert.equal(reason("the service refused it: the moon is full"), "der Dienst hat es abgelehnt: „the moon is full“")
     assert.equal(reason("the moon is full"), undefined)

@@ -247,6 +247,9 @@ describe("the language", () => {
       assert.match(shortTime(at, new Date(2026, 5, 1)), /^5\. Jän/)
       assert.match(problem(new TypeError("no such thing")), /^Das hat nicht geklappt/)
       assert.equal(failureText({ code: "left" }), "Nicht gesendet: Du bist nicht mehr dabei.")
+      const refused = (message: string) => problem(new ClientError("REFUSED", message))
+      assert.equal(refused("there is no room left at the service"), "Beim Dienst ist kein Platz mehr.")
+      assert.equal(refused("the moon is full"), "Der Dienst hat das abgelehnt.")
       const marks = [
         "-\u0316a",
         "q\u0316\u0317\u0318\u0319\u031c\u031d\u031e",

@@ -1,8 +1,11 @@
 /** A form of a reason, and the same in German. */
 type Row = readonly [RegExp, (...parts: readonly string[]) => string]
 
-/** What is not known stands in quotation marks, as it was said. */
-const within = (text: string) => reason(text) ?? `„${text}“`
+/** After a colon. What is not known stands in quotation marks, as it was said. */
+function within(text: string): string {
+  const known = reason(text)
+  return known === undefined ? `„${text}“` : known.charAt(0).toUpperCase() + known.slice(1)
+}
 
 /** The reasons that client and services give, which have no code: recognized by their words, the first row that fits. */
 const rows: readonly Row[] = [

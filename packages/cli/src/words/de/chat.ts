@@ -44,7 +44,8 @@ export const messages: Words["messages"] = {
     const sentences = event(told, reader)
     const known = "reason" in told && !explained.has(told.type) ? reasonOf(told.reason) : undefined
     if (known === undefined || (told.type === "failed" && told.code !== "REFUSED")) return sentences
-    return [...sentences, `Grund: ${known.startsWith(REFUSED) ? known.slice(REFUSED.length) : known}`]
+    const why = known.startsWith(REFUSED) ? known.slice(REFUSED.length) : known
+    return [...sentences, `Grund: ${why.charAt(0).toUpperCase()}${why.slice(1)}`]
   },
   notText: (bytes) => `${bytes} Byte, die kein Text sind`,
   title: (title) => `„${title}“`,

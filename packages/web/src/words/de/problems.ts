@@ -1,8 +1,8 @@
-import { refusalSentences } from "@conclave/headless/german"
+import { reason, refusalSentences } from "@conclave/headless/german"
 import type { Words } from "../form.js"
 import { sentence } from "../sentence.js"
 
-/** By code alone: what the client says is in English. */
+/** By code: what the client says is in English, and of a refusal in German where it is known. */
 export const problems: Words["problems"] = {
   UNKNOWN_NAME: () =>
     "Mindestens einen dieser Namen gibt es hier nicht. Bitte die Person, diese Adresse zu öffnen und den Namen zu wählen.",
@@ -13,7 +13,11 @@ export const problems: Words["problems"] = {
     `${who || "Diese Person"} hat einen neuen Schlüssel. Lies den Hinweis dazu und lade dann noch einmal ein.`,
   NOT_A_MEMBER: () => "Du bist in dieser Unterhaltung nicht mehr dabei.",
   TOO_LARGE: () => "Das ist zu lang: Eine Nachricht hat höchstens 64 KiB.",
-  REFUSED: ({ message }) => ["Der Dienst hat das abgelehnt", ...refusalSentences(message)].map(sentence).join(" "),
+  REFUSED: ({ message }) => {
+    const [known] = refusalSentences(message)
+    if (known !== undefined) return `Der Dienst hat das abgelehnt. ${sentence(known)}`
+    return sentence(reason(message) ?? "Der Dienst hat das abgelehnt")
+  },
   LOST: () => "Dieses Gerät hat die Unterhaltung verloren. Ein Mitglied muss dich entfernen und wieder einladen.",
   CONTINUED: () => "Diese Unterhaltung geht in einer neuen Gruppe weiter. Du findest sie in der Liste.",
   UNAVAILABLE: () => "Das ist gerade nicht erreichbar. Versuch es gleich noch einmal.",
