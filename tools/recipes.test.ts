@@ -229,20 +229,27 @@ test("a client event is a row and the place that emits it", () => {
   )
 })
 
-test("a command is a file in commands: it is listed, suggested, helps and runs", () => {
+test("a command is a file in commands and a row of each language: it is listed, suggested, helps and runs", () => {
   const folder = "packages/cli/dist/src/commands"
   writeFileSync(
     join(place, folder, "whoami.js"),
     `import { command } from "../arguments.js"
     import { asOption } from "../options.js"
     export const whoami = command({
-      summary: "say who asks",
       options: { as: asOption },
       run: async ({ as }, { terminal }) => (await terminal.write(as + "\\n"), 0),
     })`,
   )
+  for (const [language, summary] of [
+    ["en", "say who asks"],
+    ["de", "sagen, wer fragt"],
+  ]) {
+    const row = `whoami: { summary: ${JSON.stringify(summary)} },\n`
+    insert(`packages/cli/dist/src/words/${language}/help-machine.js`, row, "doctor: {")
+  }
   const conclave = (...words: readonly string[]) => run(["packages/cli/dist/src/main.js", ...words])
   assert.match(conclave("--help").output, /^ {2}whoami +say who asks$/m)
+  assert.match(conclave("--help", "--language", "de").output, /^ {2}whoami +sagen, wer fragt$/m)
   assert.match(conclave("whoamy").output, /did you mean whoami\?/)
   assert.match(conclave("whoami", "--help").output, /^usage: conclave whoami --as NAME$/m)
   assert.deepEqual(conclave("whoami", "--as", "alice"), { code: 0, output: "alice\n" })

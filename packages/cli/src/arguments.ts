@@ -157,7 +157,7 @@ function onlyOperand(declared: Command["operand"], operands: readonly string[]):
   return operands[0] ?? ""
 }
 
-/** What stands for a value in the help, in the language in use. */
+/** What stands for a value, in the language in use. */
 export function shownAs(placeholder: string): string {
   const shown: Readonly<Partial<Record<string, string>>> = said().placeholders
   return shown[placeholder] ?? placeholder
