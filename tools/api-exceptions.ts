@@ -33,6 +33,11 @@ export const unusedOnPurpose: readonly Exception[] = [
   },
   {
     entry: "@conclave/client",
+    names: ["nameFault"],
+    reason: "for applications that show in English why a name is refused; the page words judgeName itself",
+  },
+  {
+    entry: "@conclave/client",
     names: [
       ...[
         "DeclinedEvent",
