@@ -49,7 +49,7 @@ describe("two people, then three, in browsers of their own", { skip: noBrowser, 
     await alice.page.getByText("Ask them to open this address and to choose that name.").waitFor()
     assert.equal(await alice.epoch(), 0, "nothing has changed")
     await alice.invite("bob")
-    await alice.page.getByText("Added bob.").waitFor({ state: "detached", timeout: 9_000 })
+    await alice.page.locator(".invitation .field-good").waitFor({ state: "detached", timeout: 9_000 })
     await alice.page.getByText("They read what is written from then on").waitFor()
     await bob.accept("alice")
     await bob.notice("You joined this conversation. Members: you and alice.").waitFor()
