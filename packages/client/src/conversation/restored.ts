@@ -347,10 +347,9 @@ function commonId({ state, moment: { identity, service } }: Turn, body: Uint8Arr
 
 /** What was accepted, and may be lost. A proposal is sent as others do who have read it, and give it back: it is there once. */
 function unplaced(turn: Turn, wish: WishOf<"message" | "leave">): Wish {
-  const { outgoing, ...rest } = wish
-  if (rest.type === "message" || outgoing === undefined) return { ...wish, acceptedSeq: undefined }
-  const id = commonId(turn, outgoing.body)
-  return { ...rest, outgoing: moved(targetOf(turn.state), outgoing, () => id), acceptedSeq: undefined }
+  if (wish.type === "message" || wish.outgoing === undefined) return { ...wish, acceptedSeq: undefined }
+  const id = commonId(turn, wish.outgoing.body)
+  return { ...wish, outgoing: moved(targetOf(turn.state), wish.outgoing, () => id), acceptedSeq: undefined }
 }
 
 /** Whether a proposal of this device's is sent as others do who give it back: under which id, then. */
