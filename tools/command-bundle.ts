@@ -33,7 +33,7 @@ export async function bundleCommand(): Promise<void> {
     banner: {
       js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
     },
-    plugins: [commandTable, ownModules],
+    plugins: [commandTable, ownModules, foreignMaps],
   })
   writeFileSync(join(folder, "LICENSES.txt"), licenses(Object.keys(metafile.inputs)))
 }
@@ -89,6 +89,16 @@ const ownModules: Plugin = {
       })
       if (manifest.exports?.["."] === undefined) throw new Error(`${name} has no main module to look from`)
     }
+  },
+}
+
+/** Maps of packages whose sources are not published lead nowhere. */
+const foreignMaps: Plugin = {
+  name: "foreign-maps",
+  setup(building) {
+    building.onLoad({ filter: /node_modules[/\\]@nats-io[/\\].*\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replace(/^\/\/# sourceMappingURL=.*$/m, ""),
+    }))
   },
 }
 

@@ -205,7 +205,7 @@ impl Suite {
             let mut started = Vec::new();
             for _ in 1..threads {
                 // Where the system gives no thread, the others do its share.
-                started.extend(thread::Builder::new().spawn_scoped(scope, &work));
+                started.extend(thread::Builder::new().spawn_scoped(scope, work));
             }
             let mut result = work();
             for thread in started {
