@@ -295,7 +295,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   M4a: inboxMakesRoom,
   M4b: inboxMakesRoom,
-  M5: [inContracts("names")("const what = nameFaultOf(text);", "const what = undefined;")],
+  M5: [inContracts("names")("const fault = nameFaultOf(text);", "const fault = undefined;")],
   M6a: onlyDepartures,
   M6b: [leavesKeepNameAndKey],
   M7: [
