@@ -356,6 +356,8 @@ export function closingFor(closed: { has(publicKey: string): boolean }): (suite:
       const plaintext = closed.has(hex(publicKey)) ? random(message.plaintext.length) : message.plaintext
       return suite.hpke.seal(publicKey, { ...message, plaintext })
     }
-    return { ...suite, hpke: { ...suite.hpke, seal } }
+    const sealAll: Suite["hpke"]["sealAll"] = (recipients, shared) =>
+      recipients.map(({ publicKey, ...message }) => seal(publicKey, { ...message, ...shared }))
+    return { ...suite, hpke: { ...suite.hpke, seal, sealAll } }
   }
 }
