@@ -1,5 +1,7 @@
 import { defineConfig } from "vite"
+import { oneAtATime } from "./build/one-at-a-time.js"
 import { ruleTexts } from "./build/rule-texts.js"
+import { sharedHelpers } from "./build/shared-helpers.js"
 import { sodiumFile } from "./build/sodium-file.js"
 import { workerFile } from "./build/worker-file.js"
 import { precompress } from "./precompress.js"
@@ -8,7 +10,7 @@ export default defineConfig({
   // Relative to the page: it may be served beneath any path.
   base: "./",
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  plugins: [sodiumFile(), ruleTexts(), workerFile(), precompress()],
+  plugins: [sodiumFile(), ruleTexts(), oneAtATime(), sharedHelpers(), workerFile(), precompress()],
   build: {
     target: "es2022",
     modulePreload: false,

@@ -25,8 +25,9 @@ followTakeOver()
 if (readChosenName() !== undefined) void pageProvider().catch(() => {})
 const { theme, language } = readSettings()
 applyTheme(theme)
-// In English where the words of the other language do not come.
-await applyLanguage(language).catch(() => {
-  document.documentElement.lang = "en"
-})
-render(<App />, root)
+// In English where the words of the other language do not come. Not awaited: they need what is here, which is not there before.
+applyLanguage(language)
+  .catch(() => {
+    document.documentElement.lang = "en"
+  })
+  .then(() => render(<App />, root))
