@@ -148,6 +148,7 @@ describe("pictures of the page", {
     await alice.page.getByRole("button", { name: "Change", exact: true }).click()
     await everyLook(alice, "display-name", [1280])
     await alice.page.keyboard.press("Escape")
+    await alice.page.goBack()
     await alice.page.setViewportSize({ width: 390, height: 844 })
     await alice.page.getByRole("button", { name: /^Group/ }).click()
     await alice.page.getByRole("heading", { name: "Members" }).evaluate((element) => element.scrollIntoView())
