@@ -5,11 +5,7 @@ const QUESTIONS: Readonly<Record<string, readonly (readonly [question: string, a
   "mls/tree/hash-many.js": [["hash.digestAll?.(inputs(hash.size, nodes, tree), nodes.length)", "undefined"]],
   "mls/tree/ratchet-tree.js": [
     ["this.suite.hash.digestAll !== undefined", "false"],
-    ["const { beginVerifying } = this.suite.signature;", "const beginVerifying = undefined;"],
-  ],
-  "mls/tree/received-nodes.js": [
-    ["if (digestAll === undefined)", ""],
-    ["leafSignatures(groupId) {", "leafSignatures(groupId) { return undefined;"],
+    ["readsPlaces(suite) ? new FieldPlaces() : undefined", "undefined"],
   ],
   "mls/suite/derivations.js": [
     ["hash.hmacAll === undefined ||", "true ||"],

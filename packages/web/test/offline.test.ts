@@ -10,7 +10,7 @@ import { noBrowser, Person } from "./person.js"
 import { builtPage, Service } from "./service.js"
 
 /** Of script, gzipped: what a first start and a first conversation load, and all that a start could ever load. */
-const SCRIPT_SIZE_MAX = 200 * 1024
+const SCRIPT_SIZE_MAX = 200_000
 
 const files = () =>
   (readdirSync(builtPage, { recursive: true }) as string[]).filter(

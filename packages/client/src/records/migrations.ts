@@ -1,9 +1,6 @@
 import { ClientError } from "../errors.js"
 import type { SealedStore } from "../store/sealed.js"
 import { recordKeys } from "./records.js"
-import { fromVersion2 } from "./version-2.js"
-import { fromVersion3 } from "./version-3.js"
-import { fromVersion4 } from "./version-4.js"
 
 /** Of everything that a profile holds; the record `profile` begins with it. */
 export const PROFILE_VERSION = 5
@@ -14,11 +11,11 @@ type Migration = (store: SealedStore) => Promise<{
   readonly delete?: ReadonlySet<string>
 }>
 
-/** By the version that each begins with. */
+/** By the version that each begins with. Loaded where there is such a profile: most starts of a page find none. */
 const migrations: ReadonlyMap<number, Migration> = new Map([
-  [2, async (store) => ({ put: await fromVersion2(store) })],
-  [3, async (store) => ({ put: await fromVersion3(store) })],
-  [4, fromVersion4],
+  [2, async (store) => ({ put: await (await import("./version-2.js")).fromVersion2(store) })],
+  [3, async (store) => ({ put: await (await import("./version-3.js")).fromVersion3(store) })],
+  [4, async (store) => (await import("./version-4.js")).fromVersion4(store)],
 ])
 
 /**

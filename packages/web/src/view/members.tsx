@@ -6,12 +6,12 @@ import { problem } from "../profile/words.js"
 import { words } from "../words/words.js"
 import { Confirmation } from "./dialog.js"
 import { ChevronIcon, ShieldIcon } from "./icons.js"
-import { MemberDevices } from "./member-devices.js"
 import { part } from "./part.js"
 import { Avatar, PersonName } from "./person.js"
 import { moveInList } from "./roving.js"
 import { VerifiedMark } from "./verified-mark.js"
 
+const MemberDevices = part(() => import("./member-devices.js").then((it) => it.MemberDevices))
 const Verify = part(() => import("./verify.js").then((it) => it.Verify))
 
 export interface MembersProps {
