@@ -25,9 +25,8 @@ export function RecoveryCard({ profile, own }: { readonly profile: Profile; read
         <h2 id="you-recovery">{said.title}</h2>
       </div>
       <p class="explanation">{said.text}</p>
-      {typeof listed === "string" ? (
-        <p class="hint">{partWords().you[listed]}</p>
-      ) : (
+      {/* Why there is no list is said with the devices. */}
+      {typeof listed !== "string" && (
         <>
           <p class="explanation">
             <strong>{hasOne ? said.has : said.hasNone}</strong> {hasOne && said.hasText(isolated(profile.name))}
