@@ -103,7 +103,7 @@ function validOwn(state: GroupState, proposal: Proposal): Proposal {
 }
 
 /**
- * Own proposals that count as valid while other cores verify what they bring. Whoever uses them settles it in the end; disposing
+ * Own proposals that count as valid while other cores verify what they bring. Who uses them settles it in the end; disposing
  * leaves nothing that counts as valid and has not been found so.
  */
 export class AssumedProposals implements Disposable {

@@ -1,6 +1,6 @@
 import { encode, opaque, varintSize, type Writer, written } from "@conclave/codec"
 import { hkdfExpand, type SigningKey } from "@conclave/crypto"
-import { type HPKECiphertext, RefHashInput, SignContent } from "../wire.js"
+import { type HPKECiphertext, RefHashInput } from "../wire.js"
 import type { CipherSuite, Random } from "./suite.js"
 
 const utf8 = new TextEncoder()
@@ -18,10 +18,11 @@ export function signWritten(key: SigningKey, label: string, write: (writer: Writ
   })
 }
 
-/** RFC 9420 §5.1.2: what SignWithLabel gives to the signature scheme. */
-export function signedMessage(label: string, content: Uint8Array): Uint8Array {
-  return encode(SignContent, { label: mlsLabel(label), content })
-}
+/**
+ * RFC 9420 §5.1.2: SignContent, what SignWithLabel gives to the signature scheme. By hand: a writer would grow up to it, and that of a tree
+ * is megabytes.
+ */
+export const signedMessage = (label: string, content: Uint8Array): Uint8Array => twoOpaques(mlsLabel(label), content)
 
 /** RFC 9420 §5.1.2: what stands before the content's length in {@link signedMessage}. */
 export const labelPrefix = (label: string): Uint8Array => encode(opaque, mlsLabel(label))
@@ -45,14 +46,11 @@ interface Signed {
 export function verifyWithLabel(suite: CipherSuite, signed: Signed & { content: Uint8Array }): boolean {
   const { publicKey, label, content, signature } = signed
   if (content.length > SHORT_CONTENT_MAX)
-    return suite.signature.verify(publicKey, longMessage(label, content), signature)
+    return suite.signature.verify(publicKey, signedMessage(label, content), signature)
   return verifyWritten(suite, signed, (writer) => writer.bytes(content))
 }
 
 const SHORT_CONTENT_MAX = 65536
-
-/** {@link signedMessage}, by hand: a writer would grow up to it, and that of a tree is megabytes. */
-const longMessage = (label: string, content: Uint8Array): Uint8Array => twoOpaques(mlsLabel(label), content)
 
 /** {@link verifyWithLabel}, of content that `write` writes: there is no copy of it. */
 export function verifyWritten(

@@ -1,5 +1,5 @@
 import { type Writer, written } from "@conclave/codec"
-import type { SignatureScheme, Spans, Verification } from "@conclave/crypto"
+import type { SignatureScheme, SignatureToVerify, Spans, Verification } from "@conclave/crypto"
 import { signedMessage, writeSignedMessage } from "./labels.js"
 import type { CipherSuite } from "./suite.js"
 
@@ -32,15 +32,11 @@ export function areValidTogether(
   if (!isWorthThreads(count)) return false
   const begun = begin(scheme, signatures)
   if (begun !== undefined) return begun.finish()
-  return (
-    scheme.verifyAll?.(
-      signatures().map(({ publicKey, label, content, signature }) => ({
-        publicKey,
-        message: signedMessage(label, content),
-        signature,
-      })),
-    ) ?? false
-  )
+  return scheme.verifyAll?.(signatures().map(signatureToVerify)) ?? false
+}
+
+export function signatureToVerify({ publicKey, label, content, signature }: Signed): SignatureToVerify {
+  return { publicKey, message: signedMessage(label, content), signature }
 }
 
 /** Begins what {@link areValidTogether} does, where other cores can be at it meanwhile. */

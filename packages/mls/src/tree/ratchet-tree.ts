@@ -93,10 +93,10 @@ export class RatchetTree {
   ): Sliced<RatchetTree> {
     // Each node is read once to see that it is well-formed: that is when it is counted.
     const index = TreeIndex.empty()
-    const places = new FieldPlaces()
+    const places = readsPlaces(suite) ? new FieldPlaces() : undefined
     const packed = yield* PackedNodes.decode(bytes, registries, (node, at) => {
       index.take(node)
-      places.note(at, node)
+      places?.note(at, node)
     })
     index.finish()
     const { length, misplaced } = packed
@@ -110,7 +110,7 @@ export class RatchetTree {
     rule(misplaced === undefined, "tree-node-type", `node ${misplaced}`)
     const tree = new RatchetTree(suite, TreeNodes.of(packed, math.nodeCount(leafCount)))
     tree.#index = index
-    tree.#received = new ReceivedNodes(packed, places)
+    tree.#received = places && new ReceivedNodes(packed, places)
     return tree
   }
 
@@ -350,10 +350,11 @@ export class RatchetTree {
 
   /** See {@link ReceivedNodes.linkedParents}. */
   linkedParents(): Uint8Array | undefined {
-    if (this.#received === undefined) return undefined
+    const { digestAll, size } = this.suite.hash
+    if (this.#received === undefined || digestAll === undefined) return undefined
     // Of a node whose hash is known, those of all nodes below are.
     this.nodeHash(this.root)
-    return this.#received.linkedParents(this.suite.hash, this.#hashes.all(this.#nodes.length))
+    return this.#received.linkedParents({ digestAll, size }, this.#hashes.all(this.#nodes.length))
   }
 
   // --- Changing a draft ----------------------------------------------------------------------------------------------
@@ -443,6 +444,10 @@ export class RatchetTree {
     }
   }
 }
+
+/** Whether the provider has a call that takes places in the bytes of a tree that has come. */
+const readsPlaces = ({ hash, signature }: CipherSuite): boolean =>
+  hash.digestAll !== undefined || signature.beginVerifying !== undefined
 
 /**
  * So many leaves a tree may have however few its members are, and beyond that so many for each member. A tree is as wide

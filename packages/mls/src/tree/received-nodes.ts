@@ -121,8 +121,7 @@ export class ReceivedNodes {
    * RFC 9420 §7.9.2: 1 for each parent that was set in one UpdatePath with exactly one of its children, where neither it nor they have
    * unmerged leaves and none of the three is blank. Of others nothing is said. `hashes`: of all nodes, one behind the other.
    */
-  linkedParents({ digestAll, size }: Hash, hashes: Uint8Array): Uint8Array | undefined {
-    if (digestAll === undefined) return undefined
+  linkedParents({ digestAll, size }: Pick<Required<Hash>, "digestAll" | "size">, hashes: Uint8Array): Uint8Array {
     const { bytes } = this.#packed
     const words = this.#words
     const prefix = lengthPrefix(size)

@@ -2,8 +2,7 @@ import type { Verification } from "@conclave/crypto"
 import { rule } from "../errors.js"
 import type { LeafIndex, NodeIndex } from "../indexes.js"
 import { type Sliced, toEnd } from "../slices.js"
-import { signedMessage } from "../suite/labels.js"
-import { areValidTogether, inParts, SIGNATURES_TOGETHER } from "../suite/together.js"
+import { areValidTogether, inParts, SIGNATURES_TOGETHER, signatureToVerify } from "../suite/together.js"
 import type { LeafNode, ParentNode } from "../wire.js"
 import { credentialTypeNumber } from "./census.js"
 import { isAlike, isLeafSignatureValid, type LeafRequirements, leafSignature, validateLeafNode } from "./leaf.js"
@@ -90,7 +89,8 @@ class LeafSignature implements SignatureToVerify {
   #signed: SignatureToVerify | undefined
 
   constructor(tree: RatchetTree, index: LeafIndex, groupId: Uint8Array) {
-    this.#leaf = () => signatureOf([index, tree.node(math.toNode(index)) as LeafNode], groupId)
+    this.#leaf = () =>
+      signatureToVerify(leafSignature(tree.node(math.toNode(index)) as LeafNode, { groupId, leafIndex: index }))
   }
 
   get publicKey(): Uint8Array {
@@ -109,11 +109,6 @@ class LeafSignature implements SignatureToVerify {
     this.#signed ??= this.#leaf()
     return this.#signed
   }
-}
-
-function signatureOf([leafIndex, leaf]: readonly [LeafIndex, LeafNode], groupId: Uint8Array): SignatureToVerify {
-  const { publicKey, label, content, signature } = leafSignature(leaf, { groupId, leafIndex })
-  return { publicKey, message: signedMessage(label, content), signature }
 }
 
 const LEAVES_BETWEEN_PROGRESS = 256
