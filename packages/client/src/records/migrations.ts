@@ -5,19 +5,6 @@ import { recordKeys } from "./records.js"
 /** Of everything that a profile holds; the record `profile` begins with it. */
 export const PROFILE_VERSION = 5
 
-/** What has to be written, and under which keys, to make one version of the next: all of it in one transaction. */
-type Migration = (store: SealedStore) => Promise<{
-  readonly put: Map<string, Uint8Array>
-  readonly delete?: ReadonlySet<string>
-}>
-
-/** By the version that each begins with. Loaded where there is such a profile: most starts of a page find none. */
-const migrations: ReadonlyMap<number, Migration> = new Map([
-  [2, async (store) => ({ put: await (await import("./version-2.js")).fromVersion2(store) })],
-  [3, async (store) => ({ put: await (await import("./version-3.js")).fromVersion3(store) })],
-  [4, async (store) => (await import("./version-4.js")).fromVersion4(store)],
-])
-
 /**
  * Makes a profile of an older version one of this version, in one transaction for each version between. Throws
  * `ClientError` `WRONG_PROFILE` for one of a newer version, which is left as it is, and for one that is too old.
@@ -33,6 +20,8 @@ export async function migrateProfile(store: SealedStore): Promise<void> {
         `a newer version of this program made this profile (version ${version}, not ${PROFILE_VERSION}): update`,
       )
     }
+    // Most starts of a page find no such profile.
+    const { migrations } = await import("./earlier.js")
     const migrate = migrations.get(version)
     if (migrate === undefined) throw new ClientError("WRONG_PROFILE", `profiles of version ${version} are not known`)
     const { put, delete: forgotten = new Set<string>() } = await migrate(store)
