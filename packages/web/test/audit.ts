@@ -5,9 +5,21 @@ import type { Page } from "playwright-core"
  * Runs inside the page, over what is visible at the moment.
  */
 export async function audit(page: Page): Promise<readonly string[]> {
+  await heardOfWidth(page)
   // Colours that are on their way to others are not what one reads.
   await page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)))
   return page.evaluate(findings)
+}
+
+/**
+ * Until the page is drawn as its width asks: which pane is its main part is known from a media query, whose change comes with a
+ * frame; what follows from it is drawn in a task after that.
+ */
+async function heardOfWidth(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    for (let frames = 0; frames < 2; frames++)
+      await new Promise<void>((resolve) => requestAnimationFrame(() => setTimeout(resolve)))
+  })
 }
 
 function findings(): string[] {

@@ -20,8 +20,6 @@ export async function everyLook(person: Person, name: string): Promise<void> {
         colorScheme: look === "dark" ? "dark" : "light",
         forcedColors: isForced ? "active" : "none",
       })
-      // The page hears of its width a moment later.
-      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))))
       const found = await audit(page)
       // The system answers for the contrast of its own colours.
       const ours = isForced ? found.filter((it) => !it.includes("contrast")) : found
