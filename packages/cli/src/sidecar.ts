@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs"
+import { syncFolderOf } from "./files.js"
 
 /**
  * A small record beside a profile: written whole or not at all, durable when the call returns, for its owner alone.
@@ -33,6 +34,7 @@ export class Sidecar<T> {
       closeSync(descriptor)
     }
     renameSync(temporary, this.#file)
+    syncFolderOf(this.#file)
   }
 
   remove(): void {

@@ -1,5 +1,17 @@
 import { randomBytes } from "node:crypto"
-import { chmodSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs"
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs"
+import { dirname } from "node:path"
 import { nodeProvider, verifyBatch } from "@conclave/crypto/node"
 import type { Transport, TransportError } from "@conclave/transport"
 import { connect as connectService } from "@conclave/transport/node"
@@ -130,20 +142,51 @@ export function connect(service: string | URL): { readonly delivery: Transport; 
  */
 export function sealingKeyFile(file: string): Uint8Array {
   try {
-    const descriptor = openSync(file, "wx", 0o600)
+    if (existsSync(file)) chmodSync(file, 0o600)
+    else makeKeyFile(file)
+  } catch (error) {
+    throw new ClientError("STORE_FAILED", `the key file ${file} cannot be made`, error)
+  }
+  return readSealingKey(file)
+}
+
+/** Whole and on the disk when it returns, or not there: what is sealed with its key must not outlive it. */
+function makeKeyFile(file: string): void {
+  const temporary = `${file}.${randomBytes(6).toString("hex")}.new`
+  try {
+    const descriptor = openSync(temporary, "wx", 0o600)
     try {
       writeSync(descriptor, randomBytes(SEALING_KEY_SIZE))
       fsyncSync(descriptor)
     } finally {
       closeSync(descriptor)
     }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
-      throw new ClientError("STORE_FAILED", `the key file ${file} cannot be made`, error)
-    }
-    chmodSync(file, 0o600)
+    nameOnce(temporary, file)
+  } finally {
+    rmSync(temporary, { force: true })
   }
-  return readSealingKey(file)
+  syncFolderOf(file)
+}
+
+/** Where somebody else has made the file meanwhile, theirs stays. */
+function nameOnce(temporary: string, file: string): void {
+  try {
+    linkSync(temporary, file)
+  } catch {
+    // Some file systems have no links.
+    if (!existsSync(file)) renameSync(temporary, file)
+  }
+}
+
+function syncFolderOf(file: string): void {
+  // Windows opens no folders.
+  if (process.platform === "win32") return
+  const folder = openSync(dirname(file), "r")
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
 }
 
 /**

@@ -2,6 +2,7 @@ import { chmodSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, re
 import type { CryptoProvider } from "@conclave/crypto"
 import { KeyRing } from "@conclave/fast-open"
 import { Failure } from "../failure.js"
+import { syncFolderOf } from "../files.js"
 import { words } from "../words/words.js"
 
 const PINNED_KEY_ID = 0
@@ -106,4 +107,5 @@ function write(file: string, keys: Uint8Array): void {
     closeSync(descriptor)
   }
   renameSync(temporary, file)
+  syncFolderOf(file)
 }
