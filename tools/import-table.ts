@@ -136,9 +136,9 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
     "postgres",
   ],
   auth: ["crypto/node", "testing/auth", "testing/names", "sqlite"],
-  sqlite: ["delivery", "testing/auth", "testing/delivery"],
+  sqlite: ["delivery", "testing/auth", "testing/delivery", "testing/disk", "testing/log-history"],
   postgres: ["auth", "delivery", "testing/auth", "testing/delivery", "testing/servers"],
-  client: ["crypto/portable", "delivery", "auth", "server", "sqlite"],
+  client: ["crypto/portable", "delivery", "auth", "server", "sqlite", "testing/disk"],
   headless: ["auth", "crypto/node", "delivery", "transport"],
   web: ["client/node", "server", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
   cli: [

@@ -31,6 +31,8 @@ export interface WorldOptions {
   readonly folderInMemory?: boolean
   /** The services go by the computer's clock, not by the test's. */
   readonly realClock?: boolean
+  /** One that is there, and stays. */
+  readonly folder?: string
 }
 
 /** What somebody wants to have in a log; `key`: the newest access key, by which the store finds the head. */
@@ -56,9 +58,12 @@ export class World implements AsyncDisposable {
   /** By name, where they are in memory. */
   readonly #profiles = new Map<string, MemoryProfile>()
 
-  constructor({ limits = {}, inMemory = false, folderInMemory = false, realClock = false }: WorldOptions = {}) {
+  readonly #isFolderOwn: boolean
+
+  constructor({ limits = {}, inMemory = false, folderInMemory = false, realClock = false, folder }: WorldOptions = {}) {
     const parent = folderInMemory && existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
-    this.folder = mkdtempSync(join(parent, "conclave-client-"))
+    this.folder = folder ?? mkdtempSync(join(parent, "conclave-client-"))
+    this.#isFolderOwn = folder === undefined
     const database = inMemory ? undefined : openDatabase({ file: join(this.folder, "service.db") })
     this.#database = database
     const blobs = delivery.memoryBlobStore()
@@ -177,7 +182,7 @@ export class World implements AsyncDisposable {
     await Promise.all(this.#clients.map((client) => client.close()))
     for (const database of this.#branches) await database.close()
     await this.#database?.close()
-    rmSync(this.folder, { recursive: true })
+    if (this.#isFolderOwn) rmSync(this.folder, { recursive: true })
   }
 }
 
