@@ -1,4 +1,4 @@
-import { useId, useState } from "preact/hooks"
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks"
 import { type CodeKind, type Compared, compareCode, scannableText } from "../profile/codes.js"
 import { partWords } from "../words/words.js"
 import { Code, CopyButton } from "./code.js"
@@ -22,6 +22,11 @@ export interface ComparingProps {
 /** A code, and the ways to compare it with what somebody else has on their screen: by eye, by camera, by pasting. */
 export function Comparing({ kind, code, label, testId, hasPicture, matched, mismatch, onCompared }: ComparingProps) {
   const [result, setResult] = useState<Compared>()
+  const verdict = useRef<HTMLDivElement>(null)
+  // On a phone the verdict comes below what can be seen.
+  useLayoutEffect(() => {
+    if (result !== undefined) verdict.current?.scrollIntoView({ block: "center" })
+  }, [result])
   const [isScanning, setScanning] = useState(false)
   const [trouble, setTrouble] = useState(canScan() ? "" : partWords().compare.cannotScan)
   const check = (text: string) => {
@@ -50,7 +55,7 @@ export function Comparing({ kind, code, label, testId, hasPicture, matched, mism
       </div>
       {trouble !== "" && <p class="hint">{trouble}</p>}
       <Typed onCheck={check} />
-      <div role="status">
+      <div role="status" ref={verdict}>
         {result === "match" && (
           <p class="verdict verdict-good">
             <ShieldIcon /> {matched}
