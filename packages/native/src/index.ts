@@ -59,7 +59,11 @@ export function load(candidates: readonly string[], require: (name: string) => u
       if (binding.version === VERSION && binding.interfaceVersion === INTERFACE) {
         return { library: new NativeLibrary(binding) }
       }
-      reasons.push(`${name} is of version ${binding.version}, not ${VERSION}`)
+      reasons.push(
+        binding.version === VERSION
+          ? `${name} has interface ${binding.interfaceVersion}, not ${INTERFACE}: build it again`
+          : `${name} is of version ${binding.version}, not ${VERSION}`,
+      )
     } catch (error) {
       const { code, message } = error as { code?: unknown; message?: unknown }
       if (code !== "MODULE_NOT_FOUND") reasons.push(`${name} does not load: ${String(message).split("\n")[0]}`)
