@@ -113,6 +113,11 @@ export class Chain {
     })
   }
 
+  /** Whether a proposal or a commit is among the entries whose links are kept. */
+  get hasHandshakes(): boolean {
+    return this.#parts.some(({ links }) => links.some(isHandshake))
+  }
+
   /** The chain's hash at `seq`, 32 bytes; `undefined` where it is not kept. */
   hashAt(seq: bigint): Uint8Array | undefined {
     const part = this.#parts.findLast(({ after }) => after <= seq)
@@ -180,7 +185,6 @@ export class Chain {
   /** What stays of a part: its first hash, and its handshakes. */
   #split(part: Part): readonly Part[] {
     const { after, hashes, links } = part
-    const isHandshake = ({ kind }: ChainLink) => kind !== "application"
     if (links.length === 0 || (links.length === 1 && isHandshake(links[0]!))) return [part]
     const split: Part[] = isHandshake(links[0]!) ? [] : [{ after, hashes: hashes.slice(0, 1), links: [] }]
     for (const [at, link] of links.entries()) {
@@ -229,4 +233,5 @@ export class Chain {
   }
 }
 
+const isHandshake = ({ kind }: ChainLink) => kind !== "application"
 const endOf = ({ after, links }: Part) => after + BigInt(links.length)

@@ -193,6 +193,7 @@ function follow(turn: Turn, entry: Entry): Followed {
   // A member who leaves follows the commits until one of them carries it out, and reads no message any more. Of a
   // message that has expired, the service keeps the place.
   const isUnread = kind === "expired" || (state.facts.status === "leaving" && kind === "application")
+  if (seq === state.facts.joinedAt && state.isGroupMissing) return "group needed"
   if (own !== undefined || isOfOthers || isUnread) {
     if (own !== undefined) placeOwn(turn, entry, own)
     else if (!isOfOthers) noteUnseen(turn, entry)
@@ -459,13 +460,13 @@ function keepCommit(turn: Turn, { entry, isOwnPath }: { readonly entry: Entry; r
 }
 
 /**
- * The commit by which this device came in. Should the service lose it, nothing else of its epoch can be followed. It is given back
- * where it began no interval: then it was appended in the one that the Welcome told.
+ * The commit by which this device came in: should it be lost, nothing else of its epoch can be followed. It is given back where it began
+ * no interval, and was so appended in the one that the Welcome told, and where no handshake was passed before, which others give back first.
  */
 function keepEntrance(turn: Turn, { seq, kind, epoch, body, begins }: Entry): void {
-  const { facts, intervals, kept, key } = turn.state
+  const { chain, facts, intervals, kept, key } = turn.state
   if (kind !== "commit" || seq !== facts.joinedAt || epoch + 1n !== facts.firstEpoch) return
-  const before = begins === undefined ? intervals.newest : undefined
+  const before = begins === undefined && !chain.hasHandshakes ? intervals.newest : undefined
   kept.put(turn, key, { n: facts.keptNext, seq, kind, epoch, body, begins, before, ownLeaf: new Uint8Array() })
   turn.update({ keptNext: facts.keptNext + 1 })
 }

@@ -289,7 +289,8 @@ export function forgetLost(turn: Turn): void {
   const { state } = turn
   const { lost } = state.kept
   const first = state.kept.lostCommit
-  if (first?.before !== undefined) state.intervals.goBack(turn, state.key, first.before)
+  const before = first && lost.slice(lost.indexOf(first)).find((it) => it.before !== undefined)?.before
+  if (before !== undefined) state.intervals.goBack(turn, state.key, before)
   const leaves = lost.flatMap(({ ownLeaf }) => (ownLeaf.length === 0 ? [] : [ownLeaf]))
   turn.update({ epochFloor: first?.epoch, knockLeaves: [...state.facts.knockLeaves, ...leaves] })
   endRestoring(turn)
@@ -305,13 +306,10 @@ export function againDue(state: State): number | undefined {
   return Math.max(Number(facts.rewoundAt) + wait, again?.retryAt ?? 0)
 }
 
-/**
- * Whether the commit is lost by which this device came in, and it began an interval: this device does not know the one before, and
- * others give it back.
- */
+/** Whether the commit is lost by which this device came in, and others have to give it back: see `keepEntrance`. */
 function waitsForEntrance(state: State): boolean {
   const entrance = lostEntrance(state)
-  return entrance?.begins !== undefined && entrance.before === undefined
+  return entrance !== undefined && entrance.before === undefined
 }
 
 /** Appends the first of what is lost; nothing else is sent before all of it is back. */

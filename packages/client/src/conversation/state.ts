@@ -226,9 +226,12 @@ export class State {
     return this.isFollowing || (this.facts.status === "recovering" && this.intervals.newest !== undefined)
   }
 
-  /** A key that the service knows: after it was restored, an older one. */
+  /**
+   * A key that the service knows: after it was restored, an older one. That before the commit by which this device came in may be
+   * none that it knows; the one before the next handshake is.
+   */
   get prover(): IntervalKeys | undefined {
-    return this.kept.lost[0]?.before ?? this.intervals.newest
+    return this.kept.lost.find(({ before }) => before !== undefined)?.before ?? this.intervals.newest
   }
 
   /** Whether the log is being followed. */
