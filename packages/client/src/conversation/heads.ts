@@ -12,7 +12,7 @@ import type { Dispute } from "./disputes.js"
 import { missing } from "./missing.js"
 import type { Next } from "./question.js"
 import { pauseAfter } from "./recovery.js"
-import { isRestored, rewindIfRestored, sendAgain } from "./restored.js"
+import { isRestored, needsChain, rewindIfRestored, sendAgain } from "./restored.js"
 import type { Moment, State } from "./state.js"
 import type { Turn } from "./turn.js"
 
@@ -54,6 +54,7 @@ export function confirmHead(turn: Turn): Next {
   const { state, moment } = turn
   const { position, disputes } = state
   const { told, chainHash } = position
+  if (needsChain(turn)) return { type: "group" }
   const isDue = disputes.pause === undefined || disputes.pause.retryAt <= moment.now
   if (disputes.wantsService && isDue) return { type: "service", prover: state.prover }
   if (chainHash.length === 0) return "again"
@@ -98,6 +99,10 @@ function noteEarlier(turn: Turn, { incarnation, seq, chainHash, signature }: Hea
 export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined): Next {
   const { state, moment } = turn
   const { position, disputes } = state
+  if (needsChain(turn)) {
+    disputes.wantsService = true
+    return { type: "group" }
+  }
   disputes.wantsService = false
   const { told } = position
   position.takeTold()
