@@ -45,21 +45,3 @@ describe("the commit by which a member came in, where the service has lost it", 
     assert.equal((await texts(bob)).at(-1), "I am still here")
   })
 })
-
-describe("a request to leave that a restored service still has", () => {
-  it("is not sent again by a device that was restarted", async () => {
-    await using backup = new Backup()
-    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
-    await only(alice).leave()
-    await alice.sync()
-    await alice.close()
-    await backup.make()
-    const restored = backup.restore()
-    const again = await backup.open("alice")
-    await pass(backup.world, 720_000, again)
-    assert.equal((await restored.entries(only(bob))).filter(({ kind }) => kind === "proposal").length, 1)
-    await pass(backup.world, 720_000, bob, again)
-    assert.deepEqual(await told(again), ["restored", "left"])
-    assert.ok(!(await told(bob)).some((it) => it.startsWith("rejected")))
-  })
-})

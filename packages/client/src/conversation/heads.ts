@@ -60,15 +60,21 @@ export function confirmHead(turn: Turn): Next {
   if (chainHash.length === 0) return "again"
   // What was told is lost in a crash, and where entries come while the service is asked. Without any signature, nothing shows
   // later that the service was restored since. Where nothing was read since this device came, there is nothing to sign: how far
-  // the log was then may have been told wrongly.
-  const isUnsigned = told === undefined && state.facts.head === undefined && position.cursor > state.facts.joinedAt
-  if (isUnsigned && isDue && disputes.mayAsk(moment.now)) {
+  // the log was then may have been told wrongly. What another conversation has learned of a restored service concerns this one, too.
+  const isUnsigned = state.facts.head === undefined && position.cursor > state.facts.joinedAt
+  const isOpen = told === undefined && (isUnsigned || isRestored(turn))
+  if (isOpen && isDue && disputes.mayAsk(moment.now)) {
     return { type: "service", prover: state.prover }
   }
   if (told === undefined) return "again"
   if (confirm(turn, { ...told, chainHash })) return "again"
-  if (isDue) return { type: "service", prover: state.prover }
+  if (isDue && disputes.mayAsk(moment.now)) return { type: "service", prover: state.prover }
   position.takeTold()
+  if (isDue) {
+    // It has another incarnation, or key, with each answer: it is asked later.
+    disputes.wantsService = true
+    disputes.pause = pauseAfter(moment.now, disputes.pause, UNSIGNED)
+  }
   return "again"
 }
 
