@@ -1,10 +1,14 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import type { Entry } from "@conclave/contracts/delivery"
 import type { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
 import { Backup, only, pass, texts } from "./support/backup.js"
+import { noise } from "./support/mallory.js"
 import { assertOneGroup } from "./support/team.js"
-import { settle, taken } from "./support/world.js"
+import { provider, settle, taken } from "./support/world.js"
+
+const TEN_MINUTES = 600_000
 
 const stateOf = (client: Client) => (only(client) as ConversationHandle).driver.state
 const told = async (client: Client) =>
@@ -13,29 +17,35 @@ const told = async (client: Client) =>
     return it.type === "rejected" ? [`rejected ${it.code}`] : it.type === "service" ? [it.change] : [it.type]
   })
 
+/** Dave has come in by a commit before which there was Carol's request to leave, and both are lost. */
+async function lostWithRequest(backup: Backup): Promise<readonly [Client, Client, Client]> {
+  const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+  const dave = await backup.open("dave")
+  await backup.make()
+  const { cursor } = stateOf(alice).position
+  await only(carol).leave()
+  // Alice has not read that when she invites Dave, and her commit does not carry it out.
+  let hides = true
+  backup.lie = (request, answer, to) => {
+    if (to !== "alice" || !hides) return answer
+    if (request.type === "append") hides = false
+    if (answer.type !== "entries") return answer
+    const entries = answer.entries.filter(({ seq }) => seq <= cursor)
+    return { ...answer, entries, headSeq: cursor, signature: new Uint8Array() }
+  }
+  await only(alice).invite("dave")
+  await settle(alice, bob, dave)
+  const lost = (await backup.world.branch.entries(only(alice), cursor)).map(({ kind }) => kind)
+  assert.deepEqual(lost.slice(0, 2), ["proposal", "commit"])
+  for (const client of [alice, bob, dave]) await taken(client)
+  backup.restore()
+  return [alice, bob, dave]
+}
+
 describe("the commit by which a member came in, where the service has lost it", () => {
   it("is not given back by that member before a request to leave that was before it", async () => {
     await using backup = new Backup()
-    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
-    const dave = await backup.open("dave")
-    await backup.make()
-    const { cursor } = stateOf(alice).position
-    await only(carol).leave()
-    // Alice has not read that when she invites Dave, and her commit does not carry it out.
-    let hides = true
-    backup.lie = (request, answer, to) => {
-      if (to !== "alice" || !hides) return answer
-      if (request.type === "append") hides = false
-      if (answer.type !== "entries") return answer
-      const entries = answer.entries.filter(({ seq }) => seq <= cursor)
-      return { ...answer, entries, headSeq: cursor, signature: new Uint8Array() }
-    }
-    await only(alice).invite("dave")
-    await settle(alice, bob, dave)
-    const lost = (await backup.world.branch.entries(only(alice), cursor)).map(({ kind }) => kind)
-    assert.deepEqual(lost.slice(0, 2), ["proposal", "commit"])
-    for (const client of [alice, bob, dave]) await taken(client)
-    backup.restore()
+    const [alice, bob, dave] = await lostWithRequest(backup)
     await pass(backup.world, 60_000, dave)
     await pass(backup.world, 60_000, alice, bob, dave)
     for (const client of [alice, bob, dave]) assert.deepEqual(await told(client), ["restored"])
@@ -43,5 +53,44 @@ describe("the commit by which a member came in, where the service has lost it", 
     await only(dave).send("I am still here")
     await settle(alice, bob, dave)
     assert.equal((await texts(bob)).at(-1), "I am still here")
+  })
+
+  it("is waited for as long as no commit is made: then that member knocks, and is let in when it is back", async () => {
+    await using backup = new Backup()
+    const [alice, bob, dave] = await lostWithRequest(backup)
+    await dave.sync()
+    backup.world.now += 3_600_000
+    await dave.sync()
+    assert.deepEqual(await told(dave), ["restored", "stuck"])
+    await pass(backup.world, TEN_MINUTES + 60_000, alice, bob, dave)
+    assertOneGroup(alice, bob, dave)
+    assert.ok((await told(dave)).includes("recovered"))
+  })
+
+  it("is waited for no longer where the clock has been set back", async () => {
+    await using backup = new Backup()
+    const [, , dave] = await lostWithRequest(backup)
+    await dave.sync()
+    assert.deepEqual(await told(dave), ["restored"])
+    backup.world.now -= 3_600_000
+    await dave.sync()
+    assert.deepEqual(await told(dave), ["stuck"])
+  })
+
+  it("does not hide from that member that a strange key is registered", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    const dave = await backup.open("dave")
+    await backup.make()
+    await only(alice).invite("dave")
+    await settle(alice, bob, dave)
+    for (const client of [alice, bob, dave]) await taken(client)
+    const restored = backup.restore()
+    const { publicKey: accessKey } = provider.signatures.Ed25519!.generate(provider.random)
+    const [{ chainHash, at }] = (await restored.entries(only(bob))) as [Entry]
+    const garbage = { kind: "commit", epoch: 0n, body: noise(stateOf(bob).id, 0n), chainHash, at, seq: 0n } as const
+    await restored.place(only(bob), { ...garbage, begins: { accessKey, removes: false } })
+    await pass(backup.world, 30_000, dave, alice, bob)
+    for (const client of [alice, bob, dave]) assert.deepEqual(await told(client), ["restored", "stopped"])
   })
 })

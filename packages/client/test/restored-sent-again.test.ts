@@ -7,6 +7,7 @@ import { signWithLabel } from "@conclave/mls"
 import type { ConversationHandle } from "../src/device/handle.js"
 import type { Client, ClientOptions, Conversation } from "../src/index.js"
 import { Backup, only, pass, texts } from "./support/backup.js"
+import { assertOneGroup } from "./support/team.js"
 import { type Branch, provider, settle, taken, World } from "./support/world.js"
 
 const cursorOf = (conversation: Conversation) => (conversation as ConversationHandle).driver.state.position.cursor
@@ -66,6 +67,26 @@ describe("what a restored service had accepted, and has lost", () => {
     await alice.sync()
     await sending
     assert.equal((await texts(alice)).at(-1), "accepted, and lost")
+  })
+})
+
+describe("a commit that a restored service has lost", () => {
+  it("is given back at once where the clock has been set back since", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    await backup.make()
+    await only(alice).refresh()
+    await settle(alice, bob)
+    backup.restore()
+    const { kept } = (only(bob) as ConversationHandle).driver.state
+    // It is not Bob's turn yet.
+    await bob.sync()
+    assert.equal(kept.lost.length, 1)
+    backup.world.now -= 60_000
+    await bob.sync()
+    assert.equal(kept.lost.length, 0)
+    await alice.sync()
+    assertOneGroup(alice, bob)
   })
 })
 

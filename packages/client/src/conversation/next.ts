@@ -189,14 +189,14 @@ export function nextDue(state: State, moment: Moment): number | undefined {
           departureDue(state, moment),
           state.commit === undefined ? removalDue(state, moment) : undefined,
           renewalDue(state, moment),
-          againDue(state),
+          againDue(state, moment.now),
         ]
   const quiet = quietUntil(state, moment)
   if (quiet !== undefined && facts.status !== "recovering") {
     // Wishes wait for it, too, but for messages; what is over is no reason to look again before.
     const deferred = obstacle.type === "deferred" && obstacle.of === "message" ? obstacle.pause.retryAt : undefined
     const sooner = [missing, deferred].filter((time) => time !== undefined && time > moment.now)
-    return Math.min(quiet, ...[...sooner, againDue(state)].filter((time) => time !== undefined))
+    return Math.min(quiet, ...[...sooner, againDue(state, moment.now)].filter((time) => time !== undefined))
   }
   return earliest(times)
 }

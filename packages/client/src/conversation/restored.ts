@@ -286,10 +286,14 @@ function lostEntrance({ facts, kept: { lost } }: State): Handshake | undefined {
   return first?.kind === "commit" && first.epoch + 1n === facts.firstEpoch ? first : undefined
 }
 
-/** Whether a handshake was never meant to be read here: others give back what came before this device did. */
-export function isBeforeEntrance(state: State, { epoch }: Entry): boolean {
+/**
+ * Whether a handshake was never meant to be read here: others give back what came before this device did. A commit that registers a key is
+ * none where nothing came between what the inviter had read and the entrance.
+ */
+export function isBeforeEntrance(state: State, { epoch, begins }: Entry): boolean {
   const entrance = lostEntrance(state)
-  return entrance !== undefined && epoch <= entrance.epoch
+  if (entrance === undefined || epoch > entrance.epoch) return false
+  return begins === undefined || entrance.before === undefined
 }
 
 /** What this device knocks with is from before what was lost. */
@@ -304,14 +308,19 @@ export function forgetLost(turn: Turn): void {
   endRestoring(turn)
 }
 
-/** When this device appends what is lost (Unix time in milliseconds), if there is anything. */
-export function againDue(state: State): number | undefined {
+/**
+ * When this device appends what is lost, or waits no longer for others to do so (Unix time in milliseconds), if there is anything. `now`:
+ * where the clock has been set back, nobody knows how long it has been, and it is late enough.
+ */
+export function againDue(state: State, now: number): number | undefined {
   const { facts, kept, again, group, outline } = state
-  if (facts.rewoundAt === undefined || kept.lost.length === 0 || waitsForEntrance(state)) return undefined
+  if (facts.rewoundAt === undefined || kept.lost.length === 0) return undefined
+  const since = Number(facts.rewoundAt) > now ? 0 : Number(facts.rewoundAt)
+  if (waitsForEntrance(state)) return since + QUIET_MILLISECONDS
   const count = group?.memberCount ?? outline.shown?.names.length ?? 1
   const own = Number(group?.ownLeafIndex ?? outline.shown?.ownLeafIndex ?? 0) % count
   const wait = Math.min(own * TURN_MILLISECONDS, Math.floor((own * ALL_TURNS_MILLISECONDS) / count))
-  return Math.max(Number(facts.rewoundAt) + wait, again?.retryAt ?? 0)
+  return Math.max(since + wait, again?.retryAt ?? 0)
 }
 
 /** Whether the commit is lost by which this device came in, and others have to give it back: see `keepEntrance`. */
@@ -323,11 +332,15 @@ function waitsForEntrance(state: State): boolean {
 /** Appends the first of what is lost; nothing else is sent before all of it is back. */
 export function appendAgain(turn: Turn): Next {
   const { state, moment } = turn
-  const due = againDue(state)
+  const due = againDue(state, moment.now)
   const [lost] = state.kept.lost
-  if (waitsForEntrance(state)) return "idle"
   if (due === undefined || lost === undefined) return "again"
   if (due > moment.now) return "idle"
+  if (waitsForEntrance(state)) {
+    forgetLost(turn)
+    stick(turn, "nobody has given back the commit by which this device came in, which the service lost")
+    return { type: "reload" }
+  }
   if (state.position.needsLastCommit) return { type: "head", prover: state.prover }
   return { type: "send", sent: { of: "again" }, request: requestFor(turn, lost), prover: lost.before }
 }
