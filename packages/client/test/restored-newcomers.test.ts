@@ -94,3 +94,62 @@ describe("the commit by which a member came in, where the service has lost it", 
     for (const client of [alice, bob, dave]) assert.deepEqual(await told(client), ["restored", "stopped"])
   })
 })
+
+describe("a newcomer whose place the service has lost before the log was read", () => {
+  it("reads what has come there, and before", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    const dave = await backup.open("dave")
+    await backup.make()
+    const { cursor } = stateOf(alice).position
+    await only(bob).send("lost")
+    await only(bob).send("lost, too")
+    // Alice has not read that when she invites Dave, and he reads nothing yet.
+    backup.lie = (_, answer, to) => {
+      if (to === "bob" || answer.type !== "entries") return answer
+      const entries = answer.entries.filter(({ seq }) => seq <= cursor)
+      return { ...answer, entries, headSeq: cursor, signature: new Uint8Array() }
+    }
+    const inviting = only(alice).invite("dave")
+    await alice.sync().catch(() => {})
+    await dave.sync()
+    backup.lie = (_, answer) => answer
+    await settle(alice, bob)
+    await inviting
+    assert.equal(stateOf(dave).position.cursor, cursor)
+    assert.equal(stateOf(dave).facts.joinedAt, cursor + 3n)
+    backup.restore()
+    await pass(backup.world, 60_000, alice, bob)
+    await only(alice).send("hello, Dave")
+    backup.world.now += TEN_MINUTES
+    await only(alice).refresh()
+    await settle(alice, bob)
+    await settle(dave)
+    assertOneGroup(alice, bob, dave)
+    assert.deepEqual(await texts(dave), ["hello, Dave"])
+  })
+})
+
+describe("a newcomer whose inviter has claimed nothing", () => {
+  it("does not blame the inviter where the service does not show the newcomer's own commit", async () => {
+    await using backup = new Backup()
+    backup.lie = (_, answer) => {
+      const isSigned = answer.type === "entries" || answer.type === "accepted" || answer.type === "head"
+      return isSigned ? { ...answer, signature: new Uint8Array(64) } : answer
+    }
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    const dave = await backup.open("dave")
+    await only(alice).invite("dave")
+    await only(alice).send("hello, Dave")
+    assert.equal(stateOf(alice).facts.head, undefined)
+    const own = (await backup.world.branch.entries(only(alice))).findLast(({ kind }) => kind === "commit")
+    backup.lie = (_, answer) =>
+      answer.type === "entries" ? { ...answer, entries: answer.entries.filter(({ seq }) => seq !== own!.seq) } : answer
+    await pass(backup.world, 60_000, dave)
+    assert.deepEqual(await told(dave), ["joined", "missing"])
+    backup.lie = (_, answer) => answer
+    await pass(backup.world, 120_000, dave)
+    await settle(alice, bob, dave)
+    assert.deepEqual(await texts(dave), ["hello, Dave"])
+  })
+})

@@ -1,6 +1,6 @@
 import type { Branch } from "@conclave/contracts/evidence"
 import type { HeadClaim } from "@conclave/contracts/heads"
-import { type ChainLink, chainLink, chainLinkHash } from "@conclave/contracts/log-chain"
+import { type ChainLink, chainLink, chainLinkHash, logChainStart } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
 import { nameOf } from "@conclave/identity/verdicts"
 import type { Member } from "@conclave/mls"
@@ -42,6 +42,20 @@ export function isSigned(turn: Turn, claim: HeadClaim): boolean {
 export function mayBegin(turn: Turn, head: HeadClaim, seq: bigint): boolean {
   if (head.seq >= seq) return false
   return turn.moment.service === undefined || isSigned(turn, head)
+}
+
+/** Whether the log is followed from where whoever invited this device claims to have read it; otherwise the service alone is to blame. */
+export function followsClaim({ state, moment }: Turn): boolean {
+  const { cursor, chainHash } = state.position
+  if (cursor >= state.facts.joinedAt || chainHash.length === 0) return false
+  // What is before the first entry is the same in all logs, whoever claims it.
+  return (
+    cursor > 0n ||
+    !equalBytes(
+      chainHash,
+      logChainStart((...parts) => moment.identity.sha256(...parts), state.id),
+    )
+  )
 }
 
 // --- The service's own word ------------------------------------------------------------------------------------------

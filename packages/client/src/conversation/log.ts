@@ -10,7 +10,7 @@ import { type DeliveryAnswer, toldBy } from "../service/delivery.js"
 import { announce, isAmong, nameOfMember } from "./announcing.js"
 import { noteCommitter, noteLetIn } from "./answering.js"
 import { breaksRegistration, intervalBegun } from "./epoch-interval.js"
-import { compareHead, isWithheld, probe } from "./heads.js"
+import { compareHead, followsClaim, isWithheld, probe } from "./heads.js"
 import { noteCommit } from "./inspecting.js"
 import { hold, nobodyJudged } from "./judging.js"
 import { forgetDepartures, leaveNow, markLeaving, takeProposal } from "./leaving.js"
@@ -142,7 +142,7 @@ function doubt(turn: Turn, { seq, reason, stuckAt, mayKnock }: Fault): Next {
   else if (stuckAt !== undefined || mayKnock) stick(turn, reason, stuckAt)
   else {
     state.recovery = following
-    if (state.position.cursor < state.facts.joinedAt) {
+    if (followsClaim(turn)) {
       turn.reject("FALSE_HEAD", `the log does not go on from what whoever invited this device had read: ${reason}`)
       comeIn(turn)
     } else mistrust(turn, reason)
@@ -189,7 +189,7 @@ function follow(turn: Turn, entry: Entry): Followed {
   if (seq !== state.position.cursor + 1n) return { seq, reason: "the log has a gap" }
   if (!isChained(turn, entry)) return { seq, reason: "the log's chain is broken" }
   const own = ownMessageAt(turn, entry)
-  const isOfOthers = seq <= state.facts.joinedAt
+  const isOfOthers = seq <= state.facts.joinedAt && entry.epoch < state.facts.firstEpoch
   // A member who leaves follows the commits until one of them carries it out, and reads no message any more. Of a
   // message that has expired, the service keeps the place.
   const isUnread = kind === "expired" || (state.facts.status === "leaving" && kind === "application")
