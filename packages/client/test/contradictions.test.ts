@@ -206,6 +206,59 @@ describe("a service that answers for ever what it was not asked for", () => {
     await only(bob).send("two")
   })
 
+  it("by a Welcome's place that the log has not got to hides nothing from who was told how far the inviter had read", async () => {
+    await using world = new World({ inMemory: true })
+    const delivery = tampered(world.transport("delivery"), async (_, pass) => {
+      const answer = decode(DeliveryResponse, await pass())
+      if (answer.type !== "inboxEntries") return encode(DeliveryResponse, answer)
+      const entries = answer.entries.map((it) => ({ ...it, seq: 2n ** 40n }))
+      return encode(DeliveryResponse, { ...answer, entries })
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const team = await alice.createConversation({ members: [] })
+    await team.refresh()
+    await alice.sync()
+    await team.invite("bob")
+    await settle(bob, alice)
+    await team.send("one")
+    await settle(bob, alice)
+    const texts = (await only(bob).history()).map(({ text }) => text)
+    assert.deepEqual(texts, ["one"])
+  })
+
+  it("by a log that ends before the commit by which a device came, and is then shown, does not stop it", async () => {
+    await using world = new World({ inMemory: true })
+    let hidden: bigint | undefined
+    let hides = true
+    const delivery = tampered(world.transport("delivery"), async (_, pass) => {
+      const answer = decode(DeliveryResponse, await pass())
+      if (answer.type === "inboxEntries") hidden ??= answer.entries.find(({ seq }) => seq > 0n)?.seq
+      if (answer.type !== "entries" || hidden === undefined || !hides) return encode(DeliveryResponse, answer)
+      const headSeq = hidden - 1n
+      const entries = answer.entries.filter(({ seq }) => seq <= headSeq)
+      return encode(DeliveryResponse, { ...answer, entries, headSeq })
+    })
+    const [alice, bob, carol] = [
+      await world.open("alice"),
+      await world.open("bob", { delivery }),
+      await world.open("carol"),
+    ]
+    const team = await alice.createConversation({ members: ["carol"] })
+    await settle(alice, carol)
+    // One commit, which begins an interval.
+    await Promise.all([team.invite("bob"), team.remove("carol")])
+    await settle(bob)
+    hides = false
+    await settle(bob, alice)
+    await team.send("one")
+    await settle(bob, alice)
+    assert.equal(only(bob).status, "active")
+    assert.deepEqual(
+      (await only(bob).history()).map(({ text }) => text),
+      ["one"],
+    )
+  })
+
   it("by a Welcome's place before the first entry does not keep an invitation from a device that knocks", async () => {
     const { world, bob, team } = await liar((request, answer) => {
       if (answer.type === "inboxEntries")

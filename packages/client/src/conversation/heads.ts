@@ -72,6 +72,8 @@ export function confirmHead(turn: Turn): Next {
   const isDue = disputes.pause === undefined || disputes.pause.retryAt <= moment.now
   if (disputes.wantsService && isDue) return { type: "service", prover: state.prover }
   if (chainHash.length === 0) return "again"
+  // The commit by which this device came is not where it was told: what is said from now on is for this device.
+  if (position.cursor < state.facts.joinedAt && !isRestored(turn)) turn.update({ joinedAt: position.cursor })
   // What was told is lost in a crash, and where entries come while the service is asked. Without any signature, nothing shows
   // later that the service was restored since. Where nothing was read since this device came, there is nothing to sign: how far
   // the log was then may have been told wrongly. What another conversation has learned of a restored service concerns this one, too.

@@ -9,6 +9,7 @@ import { headInHandshake } from "../heads/claims.js"
 import { type DeliveryAnswer, toldBy } from "../service/delivery.js"
 import { announce, isAmong, nameOfMember } from "./announcing.js"
 import { noteCommitter, noteLetIn } from "./answering.js"
+import { comeIn, isBeforeOwn, keepEntrance } from "./entrance.js"
 import { breaksRegistration, intervalBegun } from "./epoch-interval.js"
 import { compareHead, followsClaim, isWithheld, probe } from "./heads.js"
 import { noteCommit } from "./inspecting.js"
@@ -151,13 +152,6 @@ function doubt(turn: Turn, { seq, reason, stuckAt, mayKnock }: Fault): Next {
   return { type: "reload" }
 }
 
-/** Goes to the place of the commit by which this device came in: the chain begins with what comes after it. */
-function comeIn(turn: Turn): void {
-  const { joinedAt } = turn.state.facts
-  turn.state.position.move({ cursor: joinedAt, chainHash: new Uint8Array(), lastCommit: joinedAt })
-  turn.moved()
-}
-
 /**
  * Nobody can go on from here: a member has registered a key with the service that no other member knows. There is no way
  * back, so the entry is read twice: one wrong answer of the service stops nothing.
@@ -189,11 +183,11 @@ function follow(turn: Turn, entry: Entry): Followed {
   if (seq !== state.position.cursor + 1n) return { seq, reason: "the log has a gap" }
   if (!isChained(turn, entry)) return { seq, reason: "the log's chain is broken" }
   const own = ownMessageAt(turn, entry)
-  const isOfOthers = seq <= state.facts.joinedAt && entry.epoch < state.facts.firstEpoch
+  const isOfOthers = isBeforeOwn(state, entry)
   // A member who leaves follows the commits until one of them carries it out, and reads no message any more. Of a
   // message that has expired, the service keeps the place.
   const isUnread = kind === "expired" || (state.facts.status === "leaving" && kind === "application")
-  if (seq === state.facts.joinedAt && state.isGroupMissing) return "group needed"
+  if (isOfOthers && seq >= state.facts.joinedAt && state.isGroupMissing) return "group needed"
   if (own !== undefined || isOfOthers || isUnread) {
     if (own !== undefined) placeOwn(turn, entry, own)
     else if (!isOfOthers) noteUnseen(turn, entry)
@@ -457,18 +451,6 @@ function keepCommit(turn: Turn, { entry, isOwnPath }: { readonly entry: Entry; r
   const { group } = turn.state
   const leaf = isOwnPath ? group?.leafNode(group.ownLeafIndex) : undefined
   keepHandshake(turn, entry, leaf && turn.moment.identity.suite.hash.digest(leaf))
-}
-
-/**
- * The commit by which this device came in: should it be lost, nothing else of its epoch can be followed. It is given back where it began
- * no interval, and was so appended in the one that the Welcome told, and where no handshake was passed before, which others give back first.
- */
-function keepEntrance(turn: Turn, { seq, kind, epoch, body, begins }: Entry): void {
-  const { chain, facts, intervals, kept, key } = turn.state
-  if (kind !== "commit" || seq !== facts.joinedAt || epoch + 1n !== facts.firstEpoch) return
-  const before = begins === undefined && !chain.hasHandshakes ? intervals.newest : undefined
-  kept.put(turn, key, { n: facts.keptNext, seq, kind, epoch, body, begins, before, ownLeaf: new Uint8Array() })
-  turn.update({ keptNext: facts.keptNext + 1 })
 }
 
 /** Should the service lose it, this device gives it back. `ownLeaf`: see `StoredHandshake`. */
