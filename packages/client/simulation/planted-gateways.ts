@@ -296,9 +296,7 @@ export const gatewayBugs: readonly Bug[] = [
   {
     name: "a device for which no head was signed does not ask for that",
     kept: "a stream brought nothing after the device had gone back",
-    changes: [
-      { file: "conversation/heads.js", find: "told === undefined && state.facts.head === undefined", replace: "false" },
-    ],
+    changes: [{ file: "conversation/heads.js", find: "position.cursor > state.facts.joinedAt", replace: "false" }],
   },
   {
     name: "a device without a conversation does not learn that the service was restored",
@@ -311,5 +309,21 @@ export const gatewayBugs: readonly Bug[] = [
     matters: where("failover"),
     kept: "a member that asked who the service is after a failover stayed behind",
     changes: [{ file: "conversation/heads.js", find: "isEarlier && signer", replace: "false && signer" }],
+  },
+  {
+    name: "a device reads a log before it knows who the service is",
+    kept: "a newcomer crashed before she had asked who the service is, and stayed behind after a failover",
+    changes: [{ file: "conversation/next.js", find: "if (moment.service === undefined)", replace: "if (false)" }],
+  },
+  {
+    name: "a device forgets what the service has signed of entries that it has still to read",
+    kept: "a stream brought entries while a newcomer asked who the service is, and their signature was forgotten",
+    changes: [
+      {
+        file: "conversation/heads.js",
+        find: "if (told !== undefined) {",
+        replace: "position.takeTold();\n    if (told !== undefined) {",
+      },
+    ],
   },
 ]

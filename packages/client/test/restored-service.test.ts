@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { TransportError } from "@conclave/transport"
 import type { Client } from "../src/index.js"
 import { Backup, only, pass, texts } from "./support/backup.js"
 import { assertOneGroup } from "./support/team.js"
@@ -253,6 +254,52 @@ describe("a service that was restored from a backup", () => {
     const told = (await taken(bob)).flatMap((it) => (it.type === "service" ? [it.change] : []))
     assert.deepEqual(told, ["replaced"])
     assert.deepEqual((await texts(bob)).slice(-2), ["after the backup", "and this"])
+  })
+
+  it("and whose log is as long again is noticed where another conversation has told of it", async () => {
+    await using backup = new Backup()
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    const { id } = await alice.createConversation({ title: "other", members: ["bob", "carol"] })
+    await settle(alice, bob, carol)
+    await backup.make()
+    await alice.conversations.get(id)!.send("after the backup")
+    await settle(alice, bob)
+    backup.restore()
+    await carol.conversations.get(id)!.send("instead")
+    // He does not come to ask for that log before he knows.
+    backup.lie = (request, answer, to) => {
+      const isOther = to === "bob" && request.type === "read" && Buffer.from(request.groupId).toString("hex") === id
+      if (isOther) throw new TransportError("the line is broken", { retryable: true })
+      return answer
+    }
+    await bob.sync().catch(() => {})
+    backup.lie = (_, answer) => answer
+    await bob.sync()
+    const said = (await bob.conversations.get(id)!.history()).map(({ text }) => text)
+    assert.deepEqual(said.slice(-2), ["after the backup", "instead"])
+  })
+
+  it("is followed by a newcomer who had not read its log to the end, and was started again", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = [await backup.open("alice"), await backup.open("bob")]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await backup.make()
+    await team.send("after the backup")
+    let pages = 0
+    backup.lie = (request, answer, to) => {
+      if (to !== "bob" || request.type !== "read" || answer.type !== "entries") return answer
+      if (pages++ > 0) throw new TransportError("the line is broken", { retryable: true })
+      return { ...answer, headSeq: answer.headSeq + 1n }
+    }
+    await bob.sync().catch(() => {})
+    assert.ok(pages > 1)
+    await bob.close()
+    backup.lie = (_, answer) => answer
+    backup.restore()
+    await team.send("instead")
+    const again = await backup.open("bob")
+    await settle(again)
+    assert.deepEqual(await texts(again), ["after the backup", "instead"])
   })
 
   it("and has lost what was said has contradicted nothing", async () => {

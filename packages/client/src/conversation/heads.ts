@@ -74,12 +74,12 @@ export function confirmHead(turn: Turn): Next {
   if (chainHash.length === 0) return "again"
   // The commit by which this device came is not where it was told: what is said from now on is for this device.
   if (position.cursor < state.facts.joinedAt && !isRestored(turn)) turn.update({ joinedAt: position.cursor })
-  // What was told is lost in a crash, and where entries come while the service is asked. Without any signature, nothing shows
-  // later that the service was restored since. Where nothing was read since this device came, there is nothing to sign: how far
-  // the log was then may have been told wrongly. What another conversation has learned of a restored service concerns this one, too.
-  const isUnsigned = state.facts.head === undefined && position.cursor > state.facts.joinedAt
-  const isOpen = told === undefined && (isUnsigned || isRestored(turn))
-  if (isOpen && isDue && disputes.mayAsk(moment.now)) {
+  // What was told is lost in a crash, and where entries come while the service is asked. Without any signature, or with none since
+  // the service was restored, nothing shows whether this is its log. Where nothing was read since this device came, there is
+  // nothing to sign: how far the log was then may have been told wrongly. What another conversation has learned of a restored service
+  // concerns this one, too.
+  const isUnsigned = (state.facts.head === undefined && position.cursor > state.facts.joinedAt) || isRestored(turn)
+  if (told === undefined && isUnsigned && isDue && disputes.mayAsk(moment.now)) {
     return { type: "service", prover: state.prover }
   }
   if (told === undefined) return "again"
@@ -92,6 +92,16 @@ export function confirmHead(turn: Turn): Next {
     disputes.pause = pauseAfter(moment.now, disputes.pause, UNSIGNED)
   }
   return "again"
+}
+
+/**
+ * There may be more to read: where nothing else shows later that the service was restored since, its signature for what has been read
+ * is taken at once.
+ */
+export function confirmFirst(turn: Turn): void {
+  const { facts, position } = turn.state
+  const { told, chainHash } = position
+  if (facts.head === undefined && told !== undefined && chainHash.length > 0) confirm(turn, { ...told, chainHash })
 }
 
 /** Whether the service has signed this, now or as it was known before. */
@@ -126,9 +136,13 @@ export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined
     return { type: "group" }
   }
   disputes.wantsService = false
-  const { told } = position
-  position.takeTold()
-  if (told !== undefined) noteEarlier(turn, { ...told, chainHash: position.chainHash })
+  // Where the chain hash at the cursor is not known, nothing can be compared with a signature.
+  const told = position.chainHash.length === 0 ? undefined : position.told
+  if (told !== undefined) {
+    // Of what is still to be read, what was told stays.
+    position.takeTold()
+    noteEarlier(turn, { ...told, chainHash: position.chainHash })
+  }
   const hasOther =
     answer?.headSeq === position.cursor &&
     !equalBytes(answer.chainHash, position.chainHash) &&
@@ -146,8 +160,8 @@ export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined
   const { headSeq: seq, chainHash, incarnation, signature } = answer
   const isSame = seq === position.cursor && equalBytes(chainHash, position.chainHash)
   if (isSame && confirm(turn, { seq, chainHash, incarnation, signature })) return "again"
-  // There is more to read meanwhile, or less: the log says it.
-  if (seq !== position.cursor) {
+  // There is more to read meanwhile, or less: the log says it. So it does where nothing has been read yet.
+  if (seq !== position.cursor || position.chainHash.length === 0) {
     position.doubtHead()
     if (told === undefined) return "again"
   }

@@ -11,7 +11,7 @@ import { announce, isAmong, nameOfMember } from "./announcing.js"
 import { noteCommitter, noteLetIn } from "./answering.js"
 import { comeIn, isBeforeOwn, keepEntrance } from "./entrance.js"
 import { breaksRegistration, intervalBegun } from "./epoch-interval.js"
-import { compareHead, followsClaim, isWithheld, probe } from "./heads.js"
+import { compareHead, confirmFirst, followsClaim, isWithheld, probe } from "./heads.js"
 import { noteCommit } from "./inspecting.js"
 import { hold, nobodyJudged } from "./judging.js"
 import { forgetDepartures, leaveNow, markLeaving, takeProposal } from "./leaving.js"
@@ -61,6 +61,7 @@ export function readLog(turn: Turn): Next {
     const entry = position.next()
     if (entry === undefined) {
       if (position.isAtHead) return "again"
+      confirmFirst(turn)
       return { type: "read", after: position.cursor, prover: state.prover }
     }
     if (entries >= ENTRIES_AT_ONCE || bytes >= BYTES_AT_ONCE) return { type: "more" }

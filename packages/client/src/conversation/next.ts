@@ -50,6 +50,8 @@ function turnOf(turn: Turn): Next {
   if (status === "creating") return create(turn)
   if (state.facts.rewoundAt !== undefined && !state.kept.isLoaded) return { type: "kept" }
   if (!state.position.isAtHead) {
+    // What is read is stored with the service's signature over it, which nobody can verify before that.
+    if (moment.service === undefined) return { type: "service", prover: state.prover }
     return mayTellTwice(moment) && !state.told.isLoaded ? { type: "told", limit: TOLD_MAX } : readLog(turn)
   }
   const confirmed = confirmHead(turn)
