@@ -319,4 +319,18 @@ export const found: Readonly<Record<string, Plan>> = {
       item(6_799, "send", 0, 0, 0, 669_886_284),
     ],
   },
+  "a device that was started again gave back a request to leave that was not lost": {
+    seed: 222,
+    devices: 3,
+    service: { store: "postgres", gateways: 1 },
+    items: [
+      item(1_000, "create", 0, 1, 0, 811_919_247),
+      item(2_347, "leave", 2, 0, 0, 1_299_273_805),
+      item(2_505, "send", 0, 0, 0, 670_101_545),
+      item(2_546, "drain", 0, 2, 0, 1_762_437_116),
+      item(2_598, "restart", 1, 0, 0, 1_365_277_298),
+      item(4_026, "failover", 1, 0, 1, 1_803_212_457),
+      item(7_844, "restart", 2, 2, 0, 39_688_695),
+    ],
+  },
 }

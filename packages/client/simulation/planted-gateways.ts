@@ -326,4 +326,15 @@ export const gatewayBugs: readonly Bug[] = [
       },
     ],
   },
+  {
+    name: "a device that was started again compares what was lost with what it has not loaded",
+    kept: "a device that was started again gave back a request to leave that was not lost",
+    changes: [
+      {
+        file: "conversation/heads.js",
+        find: "isRestored(turn) && state.isGroupMissing) {",
+        replace: "false) {",
+      },
+    ],
+  },
 ]

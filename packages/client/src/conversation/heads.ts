@@ -74,6 +74,8 @@ export function confirmHead(turn: Turn): Next {
   if (chainHash.length === 0) return "again"
   // The commit by which this device came is not where it was told: what is said from now on is for this device.
   if (position.cursor < state.facts.joinedAt && !isRestored(turn)) turn.update({ joinedAt: position.cursor })
+  // What was lost is told by what was read, of which the chain has a part that was stored before the opening.
+  if (isRestored(turn) && state.isGroupMissing) return { type: "group" }
   // What was told is lost in a crash, and where entries come while the service is asked. Without any signature, or with none since
   // the service was restored, nothing shows whether this is its log. Where nothing was read since this device came, there is
   // nothing to sign: how far the log was then may have been told wrongly. What another conversation has learned of a restored service
@@ -136,6 +138,10 @@ export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined
     return { type: "group" }
   }
   disputes.wantsService = false
+  if (isRestored(turn) && state.isGroupMissing) {
+    disputes.wantsService = true
+    return { type: "group" }
+  }
   // Where the chain hash at the cursor is not known, nothing can be compared with a signature.
   const told = position.chainHash.length === 0 ? undefined : position.told
   if (told !== undefined) {
