@@ -12,7 +12,7 @@ import type { Dispute } from "./disputes.js"
 import { missing } from "./missing.js"
 import type { Next } from "./question.js"
 import { pauseAfter } from "./recovery.js"
-import { isRestored, needsChain, rewindIfRestored, sendAgain } from "./restored.js"
+import { isRestored, rewindIfRestored, sendAgain } from "./restored.js"
 import type { Moment, State } from "./state.js"
 import type { Turn } from "./turn.js"
 
@@ -68,7 +68,6 @@ export function confirmHead(turn: Turn): Next {
   const { state, moment } = turn
   const { position, disputes } = state
   const { told, chainHash } = position
-  if (needsChain(turn)) return { type: "group" }
   const isDue = disputes.pause === undefined || disputes.pause.retryAt <= moment.now
   if (disputes.wantsService && isDue) return { type: "service", prover: state.prover }
   if (chainHash.length === 0) return "again"
@@ -133,15 +132,11 @@ function noteEarlier(turn: Turn, { incarnation, seq, chainHash, signature }: Hea
 export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined): Next {
   const { state, moment } = turn
   const { position, disputes } = state
-  if (needsChain(turn)) {
-    disputes.wantsService = true
-    return { type: "group" }
-  }
-  disputes.wantsService = false
   if (isRestored(turn) && state.isGroupMissing) {
     disputes.wantsService = true
     return { type: "group" }
   }
+  disputes.wantsService = false
   // Where the chain hash at the cursor is not known, nothing can be compared with a signature.
   const told = position.chainHash.length === 0 ? undefined : position.told
   if (told !== undefined) {

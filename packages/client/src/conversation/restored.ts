@@ -221,14 +221,6 @@ export function wasReadBefore({ facts }: State, { kind }: Entry, error: unknown)
   return kind === "application" && isSpent && facts.shift > 0n
 }
 
-/** Whether {@link sendAgain} has to know what was read before the opening: where a request to leave was read is kept with the group. */
-export function needsChain(turn: Turn): boolean {
-  const { state } = turn
-  const isRead = (wish: Wish) =>
-    wish.type === "leave" && wish.acceptedSeq !== undefined && wish.acceptedSeq <= state.position.cursor
-  return state.isGroupMissing && isRestored(turn) && [...state.wishes].some(([, wish]) => isRead(wish))
-}
-
 /**
  * The service was restored, and its log is the one that this device has read. It may have lost what it had accepted after that: that is
  * sent once more, as the same request. What it said of a subscription, it may have said before others gave back what it lost.
