@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
 import { judgeDisplayName, judgeName } from "@conclave/client"
-import { displayNameFault, nameFault, reason } from "@conclave/headless/german"
+import { displayNameFault, nameFault, reason, refusalSentences } from "@conclave/headless/german"
 
 /** The modules of a package. */
 function modulesOf(name: string): readonly string[] {
@@ -55,6 +55,27 @@ describe("reasons in German", () => {
     )
     assert.equal(reason("the service refused it: the moon is full"), "der Dienst hat es abgelehnt: „the moon is full“")
     assert.equal(reason("the moon is full"), undefined)
+  })
+})
+
+describe("refusals that have a code, in German", () => {
+  const refused = [
+    "the operator has suspended this name: spam",
+    "at: it is in the future",
+    "name: it has 64 devices already",
+    "name: it has had many devices, and gets one more a day",
+    "this client is too old for the service: update it",
+  ]
+
+  it("are the same words after a colon and as a sentence", () => {
+    for (const text of refused) {
+      const [sentence] = refusalSentences(text)
+      assert.ok(sentence !== undefined, text)
+      assert.equal(reason(text), sentence.charAt(0).toLowerCase() + sentence.slice(1))
+      const told = reason(`the directory refused the name: forbidden: ${text}`)
+      assert.equal(told, `das Verzeichnis lehnt den Namen ab: ${sentence}`)
+    }
+    assert.equal(new Set(refused.map(reason)).size, refused.length)
   })
 })
 

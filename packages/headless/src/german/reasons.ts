@@ -1,15 +1,16 @@
+import { capitalized, refusal } from "./refusals.js"
+
 /** A form of a reason, and the same in German. */
 type Row = readonly [RegExp, (...parts: readonly string[]) => string]
 
 /** After a colon. What is not known stands in quotation marks, as it was said. */
 function within(text: string): string {
   const known = reason(text)
-  return known === undefined ? `„${text}“` : known.charAt(0).toUpperCase() + known.slice(1)
+  return known === undefined ? `„${text}“` : capitalized(known)
 }
 
-/** The reasons that client and services give, which have no code: recognized by their words, the first row that fits. */
-const rows: readonly Row[] = [
-  // The client.
+/** The client's own reasons, recognized by their words: the first row that fits. */
+const clientRows: readonly Row[] = [
   [/^nobody is called (.+)$/, (who) => `niemand heißt ${who}`],
   [
     /^the name (\S+) is taken: .*$/,
@@ -105,10 +106,6 @@ const rows: readonly Row[] = [
   [/^the profile's database failed: (.+)$/, (why) => `die Datenbank des Profils meldet einen Fehler: ${within(why)}`],
   [/^this is not a recovery key.*$/, () => "das ist kein Notfallschlüssel"],
   [
-    /^this client is too old for the service: update it$/,
-    () => "dieses Programm ist zu alt für den Dienst: Aktualisiere es",
-  ],
-  [
     /^a member has answered: this device is about to be let in again$/,
     () => "ein Mitglied hat geantwortet: Dieses Gerät wird gleich wieder aufgenommen",
   ],
@@ -154,11 +151,12 @@ const rows: readonly Row[] = [
   [/^the answer is longer than (\d+) bytes$/, (size) => `die Antwort ist länger als ${size} Byte`],
   [/^the transport is closed$/, () => "die Verbindung ist geschlossen"],
   [/^fetch failed$/, () => "die Anfrage ist gescheitert"],
-  // The services.
+]
+
+/** The same of the services, where a reason has no code. */
+const serviceRows: readonly Row[] = [
   [/^there is no room left for this conversation$/, () => "für diese Unterhaltung ist kein Platz mehr"],
   [/^there is no room left at the service$/, () => "beim Dienst ist kein Platz mehr"],
-  [/^the operator has suspended this name: (.+)$/s, (why) => `der Betreiber hat diesen Namen gesperrt: „${why}“`],
-  [/^name: it has (?:had many|\d+) devices.*$/, () => "zu diesem Namen gehören schon zu viele Geräte"],
   [/^name: (.+)$/, () => "den Namen nimmt der Dienst nicht an"],
   [/^text: its normal form is .*$/, () => "er ist nicht in der Normalform"],
   [/^text: (.+)$/, () => "den Anzeigenamen nimmt der Dienst nicht an"],
@@ -180,6 +178,10 @@ const rows: readonly Row[] = [
 
 /** A reason of the client or of a service, in German; `undefined` where it is not one of those that are known. */
 export function reason(text: string): string | undefined {
+  return among(clientRows, text) ?? refusal(text) ?? among(serviceRows, text)
+}
+
+function among(rows: readonly Row[], text: string): string | undefined {
   for (const [form, said] of rows) {
     const found = form.exec(text)
     if (found !== null) return said(...found.slice(1))
