@@ -139,6 +139,106 @@ describe("the last resort", () => {
   })
 })
 
+describe("key packages that were made while the clock was a year ahead", () => {
+  const policy = { keyPackages: 4 }
+  const YEAR = 365 * DAY
+
+  /** Bob, whose clock is wrong by what `wrong` says, and what he publishes. */
+  async function bobIn(world: World) {
+    const clock = { wrong: 0 }
+    const profile = new MemoryProfile()
+    const published: boolean[] = []
+    const watched = () =>
+      tampered(world.transport("delivery"), async (request, pass) => {
+        if (request.type === "publishKeyPackages") published.push(request.replaces)
+        return pass()
+      })
+    const open = (live = false) =>
+      world.open("bob", {
+        ...{ policy, live, store: memoryStore(profile), delivery: watched() },
+        now: () => world.now + clock.wrong,
+      })
+    return { clock, profile, published, open, bob: await open() }
+  }
+
+  async function assertCurrent(profile: MemoryProfile, now: number): Promise<void> {
+    const stock = (await stockOf(profile)).filter(({ keptUntil }) => keptUntil === undefined)
+    assert.equal(stock.length, 5)
+    for (const { published, notAfter } of stock) {
+      assert.ok(published)
+      assert.ok(notAfter > BigInt(now / 1000) && notAfter < BigInt((now + 91 * DAY) / 1000))
+    }
+  }
+
+  it("are replaced when it is right again", async () => {
+    await using world = new World({ inMemory: true })
+    const { clock, profile, published, bob } = await bobIn(world)
+    clock.wrong = YEAR
+    await assert.rejects(bob.sync(), { code: "REFUSED", message: /its lifetime has not begun/ })
+    clock.wrong = 0
+    await bob.sync()
+    await assertCurrent(profile, world.now)
+    assert.equal(published.at(-1), true, "what the service holds has no private keys any more")
+    const alice = await world.open("alice")
+    await alice.createConversation({ members: ["bob"] })
+    await bob.sync()
+    assert.equal(bob.conversations.size, 1)
+    const { length } = published
+    world.now += 2 * DAY
+    await bob.sync()
+    assert.equal(published.length, length, "once")
+  })
+
+  it("are replaced when the device starts, where nobody asks it to", async () => {
+    await using world = new World({ inMemory: true })
+    const { clock, profile, bob, open } = await bobIn(world)
+    clock.wrong = YEAR
+    await assert.rejects(bob.sync(), { code: "REFUSED" })
+    await bob.close()
+    clock.wrong = 0
+    await open(true)
+    const deadline = Date.now() + 8_000
+    for (;;) {
+      const error = await assertCurrent(profile, world.now).then(
+        () => undefined,
+        (it: unknown) => it,
+      )
+      if (error === undefined) break
+      if (Date.now() > deadline) throw error
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  })
+
+  it("are replaced at the service as well, where its clock was ahead too", async () => {
+    await using world = new World({ inMemory: true })
+    world.now += YEAR
+    const { profile, published, bob } = await bobIn(world)
+    world.now -= YEAR
+    await bob.sync()
+    await assertCurrent(profile, world.now)
+    assert.deepEqual(published, [false, true])
+    const alice = await world.open("alice")
+    for (let i = 0; i < 6; i++) await alice.createConversation({ members: ["bob"] })
+    await bob.sync()
+    assert.equal(bob.conversations.size, 6)
+  })
+
+  it("are told from good ones, which a clock that is a year behind does not show as such", async () => {
+    await using world = new World({ inMemory: true })
+    const { clock, profile, published, bob } = await bobIn(world)
+    const before = await stockOf(profile)
+    clock.wrong = -YEAR
+    await bob.sync()
+    assert.deepEqual(published, [false])
+    assert.deepEqual(await stockOf(profile), before)
+    const alice = await world.open("alice")
+    await alice.createConversation({ members: ["bob"] })
+    clock.wrong = 0
+    await bob.sync()
+    assert.equal(bob.conversations.size, 1)
+  })
+})
+
 describe("bytes that an application gives and uses for something else at once", () => {
   const reused = (bytes: Uint8Array) => {
     const buffer = Buffer.from(bytes)

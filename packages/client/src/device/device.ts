@@ -113,8 +113,9 @@ export class Device implements Client {
     for (const part of [serviceKeys, invitations]) transactions.share(part)
     transactions.isTold = (event, id) => invitations.isTold(event, id)
     const lifetimeNow = () => clock.lifetimeNow()
-    const lasting = { now: lifetimeNow, size: policy.keyPackages, lifetimeSeconds: policy.keyPackageLifetimeSeconds }
-    const stock = new Stock({ store, transactions, delivery, identity, random, ...lasting })
+    const times = { now: lifetimeNow, serviceNow: () => clock.now() }
+    const lasting = { size: policy.keyPackages, lifetimeSeconds: policy.keyPackageLifetimeSeconds }
+    const stock = new Stock({ store, transactions, delivery, identity, random, ...times, ...lasting })
     this.#account = new Account({ directory, identity, clock, transactions, signal: this.#closing.signal })
     this.recovery = new Recovering({
       ...{ directory, identity, transactions, recoveries, revoking, account: this.#account, random, now },

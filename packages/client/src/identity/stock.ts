@@ -1,5 +1,11 @@
 import { decode, encode } from "@conclave/codec"
-import { createKeyPackage, decodeKeyPackageBundle, encodeKeyPackageBundle, type KeyPackageBundle } from "@conclave/mls"
+import {
+  createKeyPackage,
+  decodeKeyPackage,
+  decodeKeyPackageBundle,
+  encodeKeyPackageBundle,
+  type KeyPackageBundle,
+} from "@conclave/mls"
 import { hex } from "../bytes.js"
 import type { Transaction, Transactions } from "../journal/transactions.js"
 import { KeyPackagesReplaced, recordKeys, StoredKeyPackage } from "../records/records.js"
@@ -15,6 +21,8 @@ export interface StockOptions {
   readonly random: (length: number) => Uint8Array
   /** Unix time in milliseconds, by the clock that lifetimes go by. */
   readonly now: () => number
+  /** What the service's clock shows, as far as that is known (Unix time in milliseconds). */
+  readonly serviceNow: () => number
   readonly size: number
   readonly lifetimeSeconds: number
 }
@@ -89,9 +97,9 @@ export class Stock {
   }
 
   /**
-   * Fills up what the service holds, and forgets what has expired. Where this device has renewed its keys, everything is
-   * replaced: whoever had a copy of the device before has no private keys for what is handed out after. May be repeated at
-   * any time; one call after the other.
+   * Fills up what the service holds, and forgets what has expired. Everything is replaced where this device has renewed its
+   * keys, since whoever had a copy of the device before has no private keys for what is handed out after, and where a
+   * lifetime has not begun, since the clock was ahead when it was made. May be repeated at any time; one call after the other.
    */
   replenish(signal: AbortSignal): Promise<void> {
     const replenished = this.#last.then(() => this.#replenish(signal))
@@ -102,7 +110,7 @@ export class Stock {
   async #replenish(signal: AbortSignal): Promise<void> {
     const { delivery, identity, size } = this.#options
     const stored = await this.#withoutExpired()
-    const replacing = await this.#replacement(stored)
+    const replacing = (await this.#insteadOfEarly(stored, signal)) ?? (await this.#replacement(stored))
     if (replacing !== undefined) return this.#publish(replacing, signal, { replaces: true })
     const held = await delivery.countKeyPackages(identity.suite.number, signal)
     const inUse = stored.filter(([, it]) => it.keptUntil === undefined)
@@ -115,6 +123,27 @@ export class Stock {
     const made = missing * 2 > size || needsLastResort ? await this.#make(missing, needsLastResort, lastResorts) : []
     const unpublished = [...waiting.filter(([, it]) => !it.lastResort || !needsLastResort), ...made]
     if (unpublished.length > 0) await this.#publish(unpublished, signal, { replaces: false })
+  }
+
+  /**
+   * What is to take the place of key packages whose lifetimes have not begun: they were made while the clock was ahead, and
+   * others refuse them (RFC 9420 §7.3). The service may hold some of them where its clock was ahead, too.
+   */
+  async #insteadOfEarly(stored: readonly Stored[], signal: AbortSignal): Promise<readonly Stored[] | undefined> {
+    const { delivery, identity, size } = this.#options
+    const inUse = stored.filter(([, it]) => it.keptUntil === undefined)
+    const anyEarly = () => inUse.some(([, it]) => this.#isEarly(it))
+    if (!anyEarly()) return undefined
+    // If this clock is behind now, the service says so: then they are good, and nothing better can be made.
+    await delivery.countKeyPackages(identity.suite.number, signal)
+    return anyEarly() ? this.#makeInstead(size, inUse) : undefined
+  }
+
+  #isEarly({ bundle }: StoredKeyPackage): boolean {
+    const { leafNodeSource } = decodeKeyPackage(decodeKeyPackageBundle(bundle).keyPackage).leafNode
+    const { now, serviceNow } = this.#options
+    const latest = BigInt(Math.floor(Math.max(now(), serviceNow()) / 1000))
+    return leafNodeSource.type === "keyPackage" && leafNodeSource.lifetime.notBefore > latest
   }
 
   /**
@@ -131,12 +160,16 @@ export class Stock {
       if (waiting.some(([, it]) => it.lastResort && !this.#isAgeing(it))) return waiting
     } else {
       const at = BigInt(now())
-      const isEarly = last !== undefined && at >= last.at && at - last.at < REPLACED_MILLISECONDS_MIN
-      if (isEarly || (await store.get(recordKeys.keyPackagesDue)) === undefined) return undefined
+      const isTooSoon = last !== undefined && at >= last.at && at - last.at < REPLACED_MILLISECONDS_MIN
+      if (isTooSoon || (await store.get(recordKeys.keyPackagesDue)) === undefined) return undefined
     }
-    return this.#make(size, true, inUse, (transaction) => {
+    return this.#makeInstead(size, inUse)
+  }
+
+  #makeInstead(count: number, replaced: readonly Stored[]): Promise<readonly Stored[]> {
+    return this.#make(count, true, replaced, (transaction) => {
       transaction.delete(recordKeys.keyPackagesDue)
-      this.#noteReplaced(transaction, { at: BigInt(now()), confirmed: false })
+      this.#noteReplaced(transaction, { at: BigInt(this.#options.now()), confirmed: false })
     })
   }
 
