@@ -4,7 +4,7 @@ import { audit } from "./audit.js"
 import { axeFindings } from "./axe.js"
 import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
-import { noBrowser, Person } from "./person.js"
+import { noBrowser, Person, showOn } from "./person.js"
 import { Service } from "./service.js"
 
 describe("the page of somebody whose browser has large text", { skip: noBrowser, timeout: 120_000 }, () => {
@@ -61,12 +61,12 @@ describe("the page for everybody", { skip: noBrowser, timeout: 240_000 }, () => 
     const { page } = alice
     for (const colorScheme of ["light", "dark"] as const) {
       for (const width of [1280, 900, 360]) {
-        await page.emulateMedia({ colorScheme })
+        await showOn(page, { colorScheme })
         await page.setViewportSize({ width, height: 800 })
         assert.deepEqual(await audit(page), [], `${view}, ${colorScheme}, ${width} pixels wide`)
       }
     }
-    await page.emulateMedia({ colorScheme: "light" })
+    await showOn(page, { colorScheme: "light" })
     await page.setViewportSize({ width: 1280, height: 800 })
   }
 
@@ -270,9 +270,9 @@ describe("the page for everybody", { skip: noBrowser, timeout: 240_000 }, () => 
     assert.deepEqual(await animations(), [], "nothing moves that has not changed")
     const moving = await renew()
     assert.ok(moving.length >= 3 && moving.every((iterations) => iterations === 1), moving.join())
-    await page.emulateMedia({ reducedMotion: "reduce" })
+    await showOn(page, { reducedMotion: "reduce" })
     assert.deepEqual(await renew(), [])
-    await page.emulateMedia({ reducedMotion: "no-preference" })
+    await showOn(page, { reducedMotion: "no-preference" })
   })
 
   it("causes no fault", () => {

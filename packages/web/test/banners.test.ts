@@ -5,7 +5,7 @@ import { verifyEvidence } from "@conclave/client/node"
 import { nodeProvider } from "@conclave/crypto/node"
 import { audit } from "./audit.js"
 import { joined, openPerson } from "./people.js"
-import { noBrowser, Person } from "./person.js"
+import { clipboardOf, noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 describe("a service that asks for patience", { skip: noBrowser, timeout: 150_000 }, () => {
@@ -41,11 +41,13 @@ describe("a service that speaks newer versions only", { skip: noBrowser, timeout
     await alert.waitFor()
     await alice.message("Whether this arrives?").waitFor()
     assert.deepEqual(await audit(alice.page), [])
-    await alice.page.context().grantPermissions(["clipboard-read", "clipboard-write"])
     await alert.getByRole("button", { name: "Copy a report" }).click()
     await alert.getByRole("button", { name: "Report copied" }).waitFor()
-    const report = await alice.page.evaluate(() => navigator.clipboard.readText())
-    assert.match(report, /^Conclave client report, version 1\..*\nsdk \d.*; browser Chrome \d+; provider web;/)
+    const report = await clipboardOf(alice.page)
+    assert.match(
+      report,
+      /^Conclave client report, version 1\..*\nsdk \d.*; browser (?:Chrome|Firefox) \d+; provider web;/,
+    )
     assert.match(report, /ClientError UPDATE/)
     assert.doesNotMatch(report, /Whether this arrives|alice/)
     await alert.getByRole("button", { name: "Reload" }).click()

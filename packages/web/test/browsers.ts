@@ -2,6 +2,7 @@ import { chmodSync, existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type BrowserContext, chromium, firefox } from "playwright-core"
+import { knowWindow } from "./firefox-window.js"
 
 export type BrowserName = "chromium" | "firefox"
 
@@ -52,7 +53,7 @@ const argsFor = (fontSize: number) =>
   fontSize === 16 ? args : [...args, `--blink-settings=${mouse},defaultFontSize=${fontSize}`]
 
 /** Starts a browser with what its profile folder holds from before. */
-export function launch(folder: string, look: Look): Promise<BrowserContext> {
+export async function launch(folder: string, look: Look): Promise<BrowserContext> {
   const { browser = browserName, width = 1280, height = 800, colorScheme = "light", reducedMotion = "reduce" } = look
   const { locale = "en-GB", fontSize = 16 } = look
   const common = { viewport: { width, height }, locale, timezoneId: "Europe/Berlin" }
@@ -65,12 +66,13 @@ export function launch(folder: string, look: Look): Promise<BrowserContext> {
       reducedMotion,
     })
   }
-  return firefox.launchPersistentContext(folder, {
+  const socket = join(folder, "window")
+  const context = await firefox.launchPersistentContext(folder, {
     ...common,
     // As its maker ships it, by WebDriver BiDi.
     channel: "moz-firefox",
     executablePath: relayTo(folder),
-    env: { ...process.env, FIREFOX: firefoxPath },
+    env: { ...process.env, FIREFOX: firefoxPath, FIREFOX_WINDOW: socket },
     firefoxUserPrefs: {
       "layout.css.prefers-color-scheme.content-override": colorScheme === "dark" ? 0 : 1,
       "font.size.variable.x-western": fontSize,
@@ -83,8 +85,13 @@ export function launch(folder: string, look: Look): Promise<BrowserContext> {
       "extensions.systemAddon.update.enabled": false,
       "network.captive-portal-service.enabled": false,
       "services.settings.server": "data:,",
+      // A camera that shows something, asked for by nobody; BiDi has no permission for it.
+      "media.navigator.streams.fake": true,
+      "media.navigator.permission.disabled": true,
     },
   })
+  knowWindow(context, socket)
+  return context
 }
 
 /** A program that Playwright can start: see `firefox-relay.ts`. */

@@ -4,7 +4,7 @@ import type { Client } from "@conclave/client/node"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
-import { noBrowser, Person } from "./person.js"
+import { clipboardOf, noBrowser, Person, showOn } from "./person.js"
 import { Service } from "./service.js"
 
 const WIDTHS = [1280, 768, 390, 320]
@@ -43,7 +43,7 @@ describe("what others write", { skip: noBrowser, timeout: 400_000 }, () => {
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: width < 760 ? 844 : 800 })
       for (const colorScheme of ["light", "dark"] as const) {
-        await page.emulateMedia({ colorScheme })
+        await showOn(page, { colorScheme })
         await page.waitForTimeout(100)
         const wide = await page.evaluate(() =>
           [document.documentElement, ...document.querySelectorAll(".messages, .list-pane, .search-results, .bubble")]
@@ -55,10 +55,10 @@ describe("what others write", { skip: noBrowser, timeout: 400_000 }, () => {
         if (width !== 768) await alice.screenshot(`${view}-${colorScheme}-${width}`)
       }
     }
-    await page.emulateMedia({ colorScheme: "light", forcedColors: "active" })
+    await showOn(page, { colorScheme: "light", forcedColors: "active" })
     await page.setViewportSize({ width: 1280, height: 800 })
     await alice.screenshot(`${view}-forced-1280`)
-    await page.emulateMedia({ colorScheme: "light", forcedColors: "none" })
+    await showOn(page, { colorScheme: "light", forcedColors: "none" })
   }
 
   it("is drawn as they mean it: links, code, lists, pictures, directions", async () => {
@@ -148,7 +148,6 @@ describe("what others write", { skip: noBrowser, timeout: 400_000 }, () => {
 
   it("can be copied from a menu that the keyboard opens, as it was written", async () => {
     const { page } = alice
-    await page.context().grantPermissions(["clipboard-read", "clipboard-write"])
     await page.locator(".messages").evaluate((element) => element.scrollTo(0, 0))
     const message = alice.message("Read this first")
     await message.waitFor()
@@ -159,7 +158,7 @@ describe("what others write", { skip: noBrowser, timeout: 400_000 }, () => {
     await alice.screenshot("message-menu")
     await page.keyboard.press("Enter")
     await page.getByText("Copied.").waitFor({ state: "attached" })
-    const copied = await page.evaluate(() => navigator.clipboard.readText())
+    const copied = await clipboardOf(page)
     assert.equal(copied, "Read **this** first: https://example.org/notes?id=7, then _sign_ it.")
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("ArrowUp")
@@ -169,7 +168,7 @@ describe("what others write", { skip: noBrowser, timeout: 400_000 }, () => {
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("Enter")
     await eventually(async () => {
-      assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "https://example.org/notes?id=7")
+      assert.equal(await clipboardOf(page), "https://example.org/notes?id=7")
     })
     await page.keyboard.press("Enter")
     await page.keyboard.press("Escape")

@@ -7,7 +7,7 @@ import type { Line } from "@conclave/client/browser"
 import { lineWords } from "../src/profile/line-words.js"
 import { audit } from "./audit.js"
 import { joined, openPerson } from "./people.js"
-import { noBrowser, Person } from "./person.js"
+import { noBrowser, Person, showOn } from "./person.js"
 import { Service } from "./service.js"
 
 /** Passes requests on, and WebSockets only when it is told to: as a proxy whose operator has not thought of them. */
@@ -99,7 +99,7 @@ describe("a page behind a proxy that does not pass WebSockets", { skip: noBrowse
     ] as const) {
       await alice.page.setViewportSize({ width, height })
       for (const colorScheme of ["light", "dark"] as const) {
-        await alice.page.emulateMedia({ colorScheme })
+        await showOn(alice.page, { colorScheme })
         await alice.screenshot(`line-polling-${width}-${colorScheme}`)
         const overflow = await alice.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
         assert.ok(overflow <= 0, `${overflow} px at ${width}`)
@@ -123,10 +123,10 @@ describe("a page behind a proxy that does not pass WebSockets", { skip: noBrowse
     const banner = alice.page.getByRole("status").filter({ hasText: "The service cannot be reached." })
     await banner.waitFor()
     await alice.page.getByText("Offline, trying again").waitFor()
-    await alice.page.emulateMedia({ colorScheme: "light" })
+    await showOn(alice.page, { colorScheme: "light" })
     assert.deepEqual(await audit(alice.page), [])
     for (const colorScheme of ["light", "dark"] as const) {
-      await alice.page.emulateMedia({ colorScheme })
+      await showOn(alice.page, { colorScheme })
       await alice.screenshot(`line-offline-${colorScheme}`)
     }
     proxy.passesSockets = true

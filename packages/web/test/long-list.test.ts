@@ -1,15 +1,18 @@
 import assert from "node:assert/strict"
-import { readFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { after, before, describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
-import { type Browser, chromium, type Page } from "playwright-core"
-import { executablePath, noBrowser } from "./person.js"
+import type { BrowserContext, Page } from "playwright-core"
+import { launch, noBrowser } from "./browsers.js"
 
 const source = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 
 describe("a list of 1,000 conversations", { skip: noBrowser, timeout: 240_000 }, () => {
-  let browser: Browser
+  const profile = mkdtempSync(join(tmpdir(), "conclave-list-"))
+  let browser: BrowserContext
   let page: Page
 
   before(async () => {
@@ -26,14 +29,17 @@ describe("a list of 1,000 conversations", { skip: noBrowser, timeout: 240_000 },
     const styles = ["tokens", "base", "shell", "people"].map((it) =>
       readFileSync(source(`src/style/${it}.css`), "utf8"),
     )
-    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] })
-    page = await browser.newPage({ viewport: { width: 390, height: 800 } })
+    browser = await launch(profile, { width: 390 })
+    page = browser.pages()[0] ?? (await browser.newPage())
     await page.setContent(
       `<style>${styles.join("\n")}</style><main id="app" class="list-pane" style="height:800px"></main><script>${built.outputFiles[0]!.text.replaceAll("</script", "<\\/script")}</script>`,
     )
   })
 
-  after(() => browser.close())
+  after(async () => {
+    await browser.close()
+    rmSync(profile, { recursive: true, force: true })
+  })
 
   const draw = (count: number, changed?: number) =>
     page.evaluate(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { audit } from "./audit.js"
 import { axeFindings } from "./axe.js"
-import type { Person } from "./person.js"
+import { type Person, showOn } from "./person.js"
 
 /** A screen, a tablet, a phone and a small phone, in pixels. */
 const WIDTHS = [1280, 768, 390, 320]
@@ -16,7 +16,7 @@ export async function everyLook(person: Person, name: string): Promise<void> {
     await page.setViewportSize({ width, height: width < 760 ? 780 : 800 })
     for (const look of ["light", "dark", "forced"] as const) {
       const isForced = look === "forced"
-      await page.emulateMedia({
+      await showOn(page, {
         colorScheme: look === "dark" ? "dark" : "light",
         forcedColors: isForced ? "active" : "none",
       })
@@ -34,6 +34,6 @@ export async function everyLook(person: Person, name: string): Promise<void> {
       assert.deepEqual([...ours, ...axes], [], `${name}, ${look}, ${width} pixels wide`)
     }
   }
-  await page.emulateMedia({ colorScheme: "light", forcedColors: "none" })
+  await showOn(page, { colorScheme: "light", forcedColors: "none" })
   await page.setViewportSize({ width: 1280, height: 800 })
 }

@@ -5,7 +5,7 @@ import type { Locator } from "playwright-core"
 import { askedGroups, isSameGroup } from "../src/profile/recovery-key.js"
 import { audit } from "./audit.js"
 import { openPerson } from "./people.js"
-import { noBrowser, Person } from "./person.js"
+import { noBrowser, Person, showOn } from "./person.js"
 import { Service } from "./service.js"
 
 describe("three groups of a recovery key", () => {
@@ -66,7 +66,7 @@ describe("the recovery key", { skip: noBrowser, timeout: 180_000 }, () => {
     await card.getByRole("button", { name: "Make a recovery key" }).click()
     const groups = await shown(dialog)
     assert.notDeepEqual(groups, first, "what was not bound is gone")
-    await page.emulateMedia({ media: "print" })
+    await showOn(page, { media: "print" })
     const printed = await page.evaluate(() =>
       [...document.querySelectorAll("body *")]
         .filter((it) => it.checkVisibility({ visibilityProperty: true }) && it.childElementCount === 0)
@@ -74,7 +74,7 @@ describe("the recovery key", { skip: noBrowser, timeout: 180_000 }, () => {
     )
     assert.ok(printed.includes(`Conclave: recovery key of alice`) && groups.every((it) => printed.includes(it)))
     assert.ok(!printed.includes("I have it on paper") && !printed.includes("Your devices"))
-    await page.emulateMedia({ media: "screen" })
+    await showOn(page, { media: "screen" })
     await dialog.getByRole("button", { name: "I have it on paper" }).click()
     assert.equal(await dialog.getByTestId("recovery-key").count(), 0)
     await type(dialog, first)

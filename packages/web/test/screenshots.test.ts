@@ -3,14 +3,14 @@ import { describe, it } from "node:test"
 import type { Conversation } from "@conclave/client/node"
 import { eventually } from "./eventually.js"
 import { believeAllDevices, joined, openPerson } from "./people.js"
-import { onlyChromium, Person } from "./person.js"
+import { noBrowser, Person, showOn } from "./person.js"
 import { Service } from "./service.js"
 
 /** Between two messages, so that they come in the order in which they are written. */
 const BREATH_MILLISECONDS = 250
 
 describe("pictures of the page", {
-  skip: onlyChromium("colours are emulated by the protocol of Chromium"),
+  skip: noBrowser,
   timeout: 240_000,
 }, () => {
   it("are taken of five people who talk, in light and dark, on a screen and on a phone", async () => {
@@ -278,10 +278,10 @@ async function everyLook(person: Person, name: string, widths: readonly number[]
   for (const width of widths) {
     await person.page.setViewportSize({ width, height: width < 760 ? 844 : 800 })
     for (const colorScheme of ["light", "dark"] as const) {
-      await person.page.emulateMedia({ colorScheme })
+      await showOn(person.page, { colorScheme })
       await person.page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)))
       await person.screenshot(`${name}-${colorScheme}-${width}`)
     }
   }
-  await person.page.emulateMedia({ colorScheme: "light" })
+  await showOn(person.page, { colorScheme: "light" })
 }

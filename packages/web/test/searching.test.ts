@@ -3,7 +3,7 @@ import { describe, it } from "node:test"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
-import { noBrowser, Person } from "./person.js"
+import { noBrowser, Person, showOn } from "./person.js"
 import { Service } from "./service.js"
 
 const WIDTHS = [1280, 768, 390, 320]
@@ -38,13 +38,13 @@ describe("what is on the device", { skip: noBrowser, timeout: 300_000 }, () => {
         await page.getByRole("button", { name: "All conversations" }).click()
       }
       for (const colorScheme of ["light", "dark"] as const) {
-        await page.emulateMedia({ colorScheme })
+        await showOn(page, { colorScheme })
         await page.waitForTimeout(100)
         assert.deepEqual(await audit(page), [], `${width} ${colorScheme}`)
         await alice.screenshot(`search-${colorScheme}-${width}`)
       }
     }
-    await page.emulateMedia({ colorScheme: "light" })
+    await showOn(page, { colorScheme: "light" })
     await page.setViewportSize({ width: 1280, height: 800 })
     await page.getByLabel("Search messages on this device").focus()
     await page.keyboard.press("ArrowDown")

@@ -8,8 +8,8 @@ import { join } from "node:path"
 import { describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
 import { createServer } from "@conclave/server"
-import { chromium } from "playwright-core"
-import { executablePath, noBrowser, output, Person } from "./person.js"
+import { browserName, launch } from "./browsers.js"
+import { noBrowser, onlyChromium, output, Person } from "./person.js"
 import { Service } from "./service.js"
 
 const page = fileURLToPath(new URL("../../../dist", import.meta.url))
@@ -22,9 +22,10 @@ describe("the page until its script has come", { skip: noBrowser, timeout: 150_0
     it(`shows its name and that it is loading, ${colorScheme}`, async () => {
       await using service = new Service()
       await service.start()
-      const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] })
+      const profile = mkdtempSync(join(tmpdir(), "conclave-loading-"))
+      const browser = await launch(profile, { colorScheme, width: 390 })
       try {
-        const tab = await browser.newPage({ colorScheme, viewport: { width: 390, height: 800 } })
+        const tab = browser.pages()[0] ?? (await browser.newPage())
         const complaints: string[] = []
         tab.on("console", (message) => complaints.push(message.text()))
         let release = () => {}
@@ -41,13 +42,15 @@ describe("the page until its script has come", { skip: noBrowser, timeout: 150_0
         const name = await tab.getByText("Conclave", { exact: true }).boundingBox()
         assert.ok(name !== null && name.y > 300 && name.y < 500, "in the middle of what is seen")
         assert.equal(await tab.evaluate("getComputedStyle(document.body).backgroundColor"), background)
-        await tab.screenshot({ path: `${output}loading-${colorScheme}-390.png` })
+        // Before a picture Playwright waits for fonts, which Firefox says to be ready only when everything has loaded.
+        if (browserName === "chromium") await tab.screenshot({ path: `${output}loading-${colorScheme}-390.png` })
         release()
         await tab.getByRole("button", { name: "Take this name" }).waitFor()
         assert.equal(await loading.isVisible(), false)
         assert.deepEqual(complaints, [])
       } finally {
         await browser.close()
+        rmSync(profile, { recursive: true, force: true })
       }
     })
   }
@@ -90,7 +93,6 @@ describe("the page beneath a path", { skip: noBrowser, timeout: 150_000 }, () =>
         await person.message("kept", "sent").waitFor()
         await person.isKept()
         assert.ok((await person.keptFiles()).includes("theme.js"), "relative to where the page is")
-        assert.deepEqual(await person.obstaclesToInstalling(), [])
         assert.deepEqual(person.complaints, [])
       }
     } finally {
@@ -99,5 +101,16 @@ describe("the page beneath a path", { skip: noBrowser, timeout: 150_000 }, () =>
       await conclave.close()
       rmSync(folder, { recursive: true, force: true })
     }
+  })
+
+  it("can be installed", {
+    skip: onlyChromium("what Firefox says of installing a page is told to nobody"),
+  }, async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.isKept()
+    assert.deepEqual(await alice.obstaclesToInstalling(), [])
   })
 })

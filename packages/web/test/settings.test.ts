@@ -3,7 +3,7 @@ import { describe, it } from "node:test"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
-import { noBrowser, Person } from "./person.js"
+import { noBrowser, Person, showOn } from "./person.js"
 import { Service } from "./service.js"
 
 const LIGHT = "rgb(246, 245, 241)"
@@ -67,7 +67,7 @@ describe("the appearance", { skip: noBrowser, timeout: 150_000 }, () => {
     await alice.createConversation("notes")
     await alice.say("kept")
     await alice.message("kept", "sent").waitFor()
-    await alice.page.emulateMedia({ forcedColors: "active" })
+    await showOn(alice.page, { forcedColors: "active" })
     await alice.screenshot("forced-colors")
     const ink = await alice.page.evaluate(() => getComputedStyle(document.querySelector(".wordmark")!).color)
     const forced = await alice.page.evaluate(() => {
@@ -249,10 +249,10 @@ async function looks(person: Person, name: string): Promise<void> {
   for (const width of [1280, 390]) {
     await person.page.setViewportSize({ width, height: width < 760 ? 844 : 800 })
     for (const colorScheme of ["light", "dark"] as const) {
-      await person.page.emulateMedia({ colorScheme })
+      await showOn(person.page, { colorScheme })
       await person.screenshot(`${name}-${colorScheme}-${width}`)
     }
   }
-  await person.page.emulateMedia({ colorScheme: "light" })
+  await showOn(person.page, { colorScheme: "light" })
   await person.page.setViewportSize({ width: 1280, height: 800 })
 }

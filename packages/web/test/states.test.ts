@@ -3,11 +3,11 @@ import { describe, it } from "node:test"
 import { eventually } from "./eventually.js"
 import { everyLook } from "./looks.js"
 import { believeAllDevices, joined, openPerson } from "./people.js"
-import { onlyChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 describe("every state of the page", {
-  skip: onlyChromium("colours, forced ones too, are emulated by the protocol of Chromium"),
+  skip: noBrowser,
   timeout: 400_000,
 }, () => {
   it("fits every width in every colour: alone, settings, You, talking, looking for something, leaving", async () => {

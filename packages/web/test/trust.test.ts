@@ -4,7 +4,7 @@ import type { Page } from "playwright-core"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
-import { noBrowser, Person } from "./person.js"
+import { allowCamera, noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 /** What is wider than its place, at any width: nobody should have to scroll sideways. */
@@ -78,7 +78,7 @@ describe("two friends who verify each other", { skip: noBrowser, timeout: 240_00
     await title.getByText("everybody is verified").waitFor()
 
     // No Chromium on Linux detects codes: what it would have found is put in its place.
-    await bob.page.context().grantPermissions(["camera"])
+    await allowCamera(bob.page)
     await bob.page.addInitScript(() => {
       const found = () => (globalThis as { seen?: string }).seen
       Object.assign(globalThis, {
