@@ -19,9 +19,9 @@ describe("a file that is dropped or pasted", { skip: noBrowser, timeout: 150_000
           if (also !== undefined) files.setData("text/plain", also)
           const init = { bubbles: true, cancelable: true }
           const event =
-            name === "paste"
-              ? new ClipboardEvent(name, { ...init, clipboardData: files })
-              : new DragEvent(name, { ...init, dataTransfer: files })
+            name === "paste" ? new ClipboardEvent(name, init) : new DragEvent(name, { ...init, dataTransfer: files })
+          // Firefox lets nobody give it to a new event.
+          if (name === "paste") Object.defineProperty(event, "clipboardData", { value: files })
           return document.body.dispatchEvent(event)
         },
         [type, text] as const,

@@ -127,6 +127,8 @@ describe("the language of the page", { skip: noBrowser, timeout: 180_000 }, () =
     await using anna = new Person("anna", service.address, { locale: "de-AT" })
     await anna.open("", (page) =>
       page.addInitScript(() => {
+        // An empty document, which Firefox has before the page, has no storage.
+        if (location.protocol === "about:") return
         const looked = () => {
           if (document.body === null) requestAnimationFrame(looked)
           else sessionStorage.setItem("first", document.querySelector<HTMLElement>(".loading-state")?.innerText ?? "")
