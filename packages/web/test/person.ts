@@ -241,10 +241,9 @@ export class Person implements AsyncDisposable {
   }
 
   #watch(page: Page): Page {
-    page.on("pageerror", (error) => this.complaints.push(String(error)))
-    page.on("console", (message) => {
-      if (message.type() === "error" && !message.text().includes(PICTURE_STYLE)) this.complaints.push(message.text())
-    })
+    const complain = (text: string) => text.includes(PICTURE_STYLE) || this.complaints.push(text)
+    page.on("pageerror", (error) => complain(String(error)))
+    page.on("console", (message) => message.type() === "error" && complain(message.text()))
     return page
   }
 }
