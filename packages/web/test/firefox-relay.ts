@@ -3,7 +3,7 @@
  * between it and Playwright, which asks for something at each start that not every Firefox has. At a socket of its own it
  * takes functions for Firefox's own window: they do what Playwright has no words for. See `firefox-window.ts`.
  *
- *   FIREFOX=/usr/bin/firefox-esr FIREFOX_WINDOW=/tmp/profile/window node firefox-relay.js OPTIONS-OF-FIREFOX
+ *   FIREFOX=/usr/bin/firefox-esr FIREFOX_WINDOW=SOCKET node firefox-relay.js OPTIONS-OF-FIREFOX
  */
 import { spawn } from "node:child_process"
 import { rmSync } from "node:fs"
