@@ -77,6 +77,9 @@ export async function launch(folder: string, look: Look): Promise<BrowserContext
       "layout.css.prefers-color-scheme.content-override": colorScheme === "dark" ? 0 : 1,
       "font.size.variable.x-western": fontSize,
       "ui.prefersReducedMotion": reducedMotion === "reduce" ? 1 : 0,
+      // A mouse, which hovers: without a screen there is none.
+      "ui.primaryPointerCapabilities": 6,
+      "ui.allPointerCapabilities": 6,
       // What a new profile would ask of the network, and show before the page.
       "app.normandy.enabled": false,
       "browser.aboutwelcome.enabled": false,
@@ -90,6 +93,8 @@ export async function launch(folder: string, look: Look): Promise<BrowserContext
       "media.navigator.permission.disabled": true,
     },
   })
+  // Firefox 153 crashes where a script asks for it, as Playwright and axe-core do for names. Both can do without.
+  await context.addInitScript(() => Reflect.deleteProperty(Element.prototype, "ariaLabelledByElements"))
   knowWindow(context, socket)
   return context
 }
