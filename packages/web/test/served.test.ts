@@ -93,6 +93,7 @@ describe("the page beneath a path", { skip: noBrowser, timeout: 150_000 }, () =>
         await person.message("kept", "sent").waitFor()
         await person.isKept()
         assert.ok((await person.keptFiles()).includes("theme.js"), "relative to where the page is")
+        if (browserName === "chromium") assert.deepEqual(await person.obstaclesToInstalling(), [])
         assert.deepEqual(person.complaints, [])
       }
     } finally {
