@@ -136,7 +136,7 @@ const leafNodeFields = {
 /** §7.2. */
 export const LeafNode = retained(struct("LeafNode", { ...leafNodeFields, signature: opaque }))
 export type LeafNode = TypeOf<typeof LeafNode>
-/** LeafNodeTBS without what a leaf in a group adds to it: see `leafNodeTBS`. */
+/** LeafNodeTBS without what a leaf in a group adds to it: see `signLeafNode`. */
 export const UnsignedLeafNode = struct("LeafNode", leafNodeFields)
 export type UnsignedLeafNode = TypeOf<typeof UnsignedLeafNode>
 export const LeafPosition = struct("LeafPosition", { groupId: opaque, leafIndex: leafIndexNumber })

@@ -220,7 +220,9 @@ export function ownCapabilities(
   wanted: Partial<Capabilities> = {},
   grease?: Random,
 ): Capabilities {
-  const greased = (values: readonly number[]) => (grease === undefined ? values : [...values, greaseValue(grease)])
+  const drawn = grease?.(4)
+  let used = 0
+  const greased = (values: readonly number[]) => (drawn === undefined ? values : [...values, greaseOf(drawn[used++]!)])
   return {
     versions: wanted.versions ?? [1],
     // RFC 9420 §7.2: all that the client supports, for groups of other suites, too.
@@ -233,8 +235,10 @@ export function ownCapabilities(
 
 /** RFC 9420 §13.5: 0x0A0A, 0x1A1A, … 0xEAEA. */
 export function greaseValue(random: Random): number {
-  return 0x0a0a + 0x1010 * (random(1)[0]! % 15)
+  return greaseOf(random(1)[0]!)
 }
+
+const greaseOf = (drawn: number): number => 0x0a0a + 0x1010 * (drawn % 15)
 
 const BundleRecord = struct("BundleRecord", {
   keyPackage: opaque,

@@ -35,6 +35,7 @@ export interface AppliedProposals extends Readonly<ProposalDraft> {
 }
 
 const kinds = Object.entries(proposalKinds) as unknown as readonly (readonly [Proposal["type"], ProposalKind<any>])[]
+const kindsByStep = applicationSteps.map((step) => [step, kinds.filter(([, kind]) => kind.step === step)] as const)
 
 /**
  * RFC 9420 §12.2: everything that can be said of a list of proposals before it is applied.
@@ -75,7 +76,8 @@ function validateMemberList(list: readonly SentProposal[], context: ProposalCont
   }
   const { removedKeys } = removalsOf(list, context.epoch)
   const items = byType(list)
-  const members = { ...context, length: list.length, removedKeys, change }
+  const { epoch, committer, origin } = context
+  const members = { epoch, committer, origin, length: list.length, removedKeys, change }
   for (const [type, { validateAll }] of kinds) validateAll?.(items(type), members)
 }
 
@@ -178,9 +180,9 @@ export function* applyProposals(list: readonly SentProposal[], { epoch }: Propos
     reInit: undefined,
   }
   const items = byType(list)
-  for (const step of applicationSteps) {
-    for (const [type, { step: own, apply }] of kinds) {
-      if (own !== step || apply === undefined) continue
+  for (const [step, ofStep] of kindsByStep) {
+    for (const [type, { apply }] of ofStep) {
+      if (apply === undefined) continue
       for (const item of items(type)) {
         apply(item, draft)
         yield
@@ -192,7 +194,9 @@ export function* applyProposals(list: readonly SentProposal[], { epoch }: Propos
     for (const { proposal } of list) rule(isSupported(proposal, draft.tree), "proposal-type-supported")
   }
   yield* draft.tree.hashInSlices()
-  return { ...draft, list, removed: draft.removals.map(({ leafIndex }) => leafIndex) }
+  const { tree, extensions, added, updated, removals, psks, kemOutput, reInit } = draft
+  const removed = removals.map(({ leafIndex }) => leafIndex)
+  return { tree, extensions, added, updated, removals, psks, kemOutput, reInit, list, removed }
 }
 
 /**

@@ -238,9 +238,11 @@ export function restorePrivateKeys(records: readonly [string, Uint8Array][]): Ma
 
 export function hex(bytes: Uint8Array): string {
   let text = ""
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0")
+  for (let i = 0; i < bytes.length; i++) text += hexOctets[bytes[i]!]
   return text
 }
+
+const hexOctets = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
 
 /** A store that lost a record, or never was one of this layout. */
 export function missing(what: string): never {

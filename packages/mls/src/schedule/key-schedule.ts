@@ -72,9 +72,9 @@ export function epochOfJoiner(
   const welcome = deriveSecret(suite, member, "welcome")
   const epochSecret = expandWithLabel(suite, member, "epoch", from.context, suite.secretSize)
   wipe(member)
-  const seed = { ...epochSecrets(suite, epochSecret), welcome, joiner: from.joiner }
+  const { secrets, encryption } = epochSecrets(suite, epochSecret)
   wipe(epochSecret)
-  return seed
+  return { secrets, encryption, welcome, joiner: from.joiner }
 }
 
 /** RFC 9420 §12.4.3.1: what opens the GroupInfo of a Welcome. */

@@ -227,8 +227,10 @@ export const KEPT_CONTEXT_MAX = 64
 function putOpaque(target: Uint8Array, at: number, bytes: Uint8Array, lengthSize: number): number {
   const { length } = bytes
   if (lengthSize === 1) target[at] = length
-  else if (lengthSize === 2) new DataView(target.buffer).setUint16(at, length | 0x4000)
-  else new DataView(target.buffer).setUint32(at, (length | 0x8000_0000) >>> 0)
+  else if (lengthSize === 2) {
+    target[at] = (length >> 8) | 0x40
+    target[at + 1] = length
+  } else new DataView(target.buffer).setUint32(at, (length | 0x8000_0000) >>> 0)
   target.set(bytes, at + lengthSize)
   return at + lengthSize + length
 }

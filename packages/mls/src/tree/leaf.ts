@@ -1,7 +1,7 @@
 import { decode, encode, varintSize } from "@conclave/codec"
-import type { SigningKey } from "@conclave/crypto"
+import { concat, type SigningKey } from "@conclave/crypto"
 import { rule } from "../errors.js"
-import { signWithLabel, verifyWithLabel } from "../suite/labels.js"
+import { signWritten, verifyWritten } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
 import {
   type Capabilities,
@@ -40,7 +40,10 @@ export function signLeafNode(
   key: SigningKey,
   position: LeafPosition | undefined,
 ): LeafNode {
-  const signature = signWithLabel(key, LEAF_LABEL, leafNodeTBS(encode(UnsignedLeafNode, unsigned), position))
+  const signature = signWritten(key, LEAF_LABEL, (writer) => {
+    UnsignedLeafNode.write(writer, unsigned)
+    if (position !== undefined) LeafPosition.write(writer, position)
+  })
   return { ...unsigned, signature }
 }
 
@@ -49,8 +52,15 @@ export const LEAF_LABEL = "LeafNodeTBS"
 
 /** RFC 9420 §7.3: whether the leaf is signed by its own key. */
 export function isLeafSignatureValid(suite: CipherSuite, leaf: LeafNode, position: LeafPosition): boolean {
-  return verifyWithLabel(suite, leafSignature(leaf, position))
+  const { signatureKey: publicKey, signature } = leaf
+  return verifyWritten(suite, { publicKey, label: LEAF_LABEL, signature }, (writer) => {
+    writer.bytes(withoutSignature(LeafNode.bytesOf(leaf), signature))
+    if (hasPlace(leaf)) LeafPosition.write(writer, position)
+  })
 }
+
+/** RFC 9420 §7.2: LeafNodeTBS ends with the leaf's place if the leaf was made for a group. */
+const hasPlace = ({ leafNodeSource }: LeafNode): boolean => leafNodeSource.type !== "keyPackage"
 
 /**
  * Like {@link isLeafSignatureValid}, for a leaf node that a proposal brings: it is asked about when the proposal comes,
@@ -69,23 +79,13 @@ export function leafPurpose(suite: CipherSuite, { leafNodeSource }: LeafNode, po
 /** What {@link isLeafSignatureValid} verifies, for those who verify many at a time. */
 export function leafSignature(leaf: LeafNode, position: LeafPosition) {
   const unsigned = withoutSignature(LeafNode.bytesOf(leaf), leaf.signature)
-  const content = leafNodeTBS(unsigned, leaf.leafNodeSource.type === "keyPackage" ? undefined : position)
+  const content = hasPlace(leaf) ? concat(unsigned, encode(LeafPosition, position)) : unsigned
   return { publicKey: leaf.signatureKey, label: LEAF_LABEL, content, signature: leaf.signature }
 }
 
 /** The bytes in front of a `signature<V>` that ends a struct: what is signed, for most structs of RFC 9420. */
 export function withoutSignature(encoded: Uint8Array, signature: Uint8Array): Uint8Array {
   return encoded.subarray(0, encoded.length - varintSize(signature.length) - signature.length)
-}
-
-/** RFC 9420 §7.2: LeafNodeTBS ends with the leaf's place if the leaf was made for a group. */
-function leafNodeTBS(unsigned: Uint8Array, position: LeafPosition | undefined): Uint8Array {
-  if (position === undefined) return unsigned
-  const place = encode(LeafPosition, position)
-  const content = new Uint8Array(unsigned.length + place.length)
-  content.set(unsigned)
-  content.set(place, unsigned.length)
-  return content
 }
 
 /** What a leaf node is held against: RFC 9420 §7.3. */

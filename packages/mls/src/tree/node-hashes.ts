@@ -33,8 +33,10 @@ export class NodeHashes {
 
   set(node: NodeIndex, hash: Uint8Array): void {
     const page = this.#pages.write(pageOf(node))
-    page.hashes.set(hash, placeOn(node) * this.#hashSize)
-    page.known[placeOn(node)] = 1
+    const place = placeOn(node)
+    if (place >= page.known.length) reserve(page, place < FIRST_PLACES ? FIRST_PLACES : PAGE_SIZE, this.#hashSize)
+    page.hashes.set(hash, place * this.#hashSize)
+    page.known[place] = 1
   }
 
   /** Of all nodes, one behind the other. What is not known is anything. */
@@ -59,13 +61,25 @@ export class NodeHashes {
   }
 }
 
+/** Both arrays have places for some of the page's nodes: each epoch of a group of two has a page, and copies it. */
 interface HashPage {
-  readonly hashes: Uint8Array
+  hashes: Uint8Array
   /** 1 where the hash is known. */
-  readonly known: Uint8Array
+  known: Uint8Array
+}
+
+/** Of the page of a small group, before it has all. */
+const FIRST_PLACES = 8
+
+function reserve(page: HashPage, places: number, hashSize: number): void {
+  const { hashes, known } = page
+  page.hashes = new Uint8Array(places * hashSize)
+  page.hashes.set(hashes)
+  page.known = new Uint8Array(places)
+  page.known.set(known)
 }
 
 const hashPages = (hashSize: number) => ({
-  empty: (): HashPage => ({ hashes: new Uint8Array(hashSize * PAGE_SIZE), known: new Uint8Array(PAGE_SIZE) }),
+  empty: (): HashPage => ({ hashes: new Uint8Array(FIRST_PLACES * hashSize), known: new Uint8Array(FIRST_PLACES) }),
   copy: ({ hashes, known }: HashPage): HashPage => ({ hashes: hashes.slice(), known: known.slice() }),
 })

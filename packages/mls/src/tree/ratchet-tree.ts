@@ -93,7 +93,7 @@ export class RatchetTree {
   ): Sliced<RatchetTree> {
     // Each node is read once to see that it is well-formed: that is when it is counted.
     const index = TreeIndex.empty()
-    const places = readsPlaces(suite) ? new FieldPlaces() : undefined
+    const places = bytes.length >= PLACES_BYTES_MIN && readsPlaces(suite) ? new FieldPlaces() : undefined
     const packed = yield* PackedNodes.decode(bytes, registries, (node, at) => {
       index.take(node)
       places?.note(at, node)
@@ -425,11 +425,7 @@ export class RatchetTree {
 
   #set(index: NodeIndex, node: TreeNode | undefined): void {
     this.#received = undefined
-    if (this.#index !== undefined) {
-      const before = this.#nodes.get(index)
-      if (before !== undefined) this.#index.remove(before)
-      if (node !== undefined) this.#index.add(node)
-    }
+    this.#index?.replace(this.#nodes.get(index), node)
     this.#nodes.set(index, node)
     this.changed.add(index)
     this.#forgetHashes(index)
@@ -448,6 +444,9 @@ export class RatchetTree {
 /** Whether the provider has a call that takes places in the bytes of a tree that has come. */
 const readsPlaces = ({ hash, signature }: CipherSuite): boolean =>
   hash.digestAll !== undefined || signature.beginVerifying !== undefined
+
+/** Of the nodes of a smaller tree, less than 16 leaves, each is looked at sooner than the places of all are noted. */
+const PLACES_BYTES_MIN = 2048
 
 /**
  * So many leaves a tree may have however few its members are, and beyond that so many for each member. A tree is as wide

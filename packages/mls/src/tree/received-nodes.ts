@@ -17,7 +17,7 @@ import { isLeafNode, type PackedNodes, type TreeNode } from "./tree-nodes.js"
 
 /** Where the fields of nodes stand, as they are read. */
 export class FieldPlaces {
-  #words = new Uint32Array(1024 * WORDS)
+  #words = new Uint32Array(16 * WORDS)
 
   /** `node`: its byte arrays are views into the array that the places are of. */
   note(index: number, node: TreeNode): void {

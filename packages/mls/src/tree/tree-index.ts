@@ -57,18 +57,30 @@ export class TreeIndex {
     this.census.adopt()
   }
 
-  add(node: TreeNode): void {
-    this.encryptionKeys.add(node.encryptionKey)
-    if (isLeafNode(node)) this.#change(node, "add")
+  /** A node takes another's place; `undefined` stands for a blank one. What both have in common is not counted again. */
+  replace(before: TreeNode | undefined, after: TreeNode | undefined): void {
+    replaceKey(this.encryptionKeys, before?.encryptionKey, after?.encryptionKey)
+    const [left, come] = [leafAmong(before), leafAmong(after)]
+    replaceKey(this.signatureKeys, left?.signatureKey, come?.signatureKey)
+    if (left !== undefined && come !== undefined && countsAlike(left, come)) return
+    if (left !== undefined) this.census.remove(left)
+    if (come !== undefined) this.census.add(come)
   }
+}
 
-  remove(node: TreeNode): void {
-    this.encryptionKeys.remove(node.encryptionKey)
-    if (isLeafNode(node)) this.#change(node, "remove")
-  }
+const leafAmong = (node: TreeNode | undefined): LeafNode | undefined =>
+  node !== undefined && isLeafNode(node) ? node : undefined
 
-  #change(leaf: LeafNode, change: "add" | "remove"): void {
-    this.signatureKeys[change](leaf.signatureKey)
-    this.census[change](leaf)
-  }
+function replaceKey(index: KeyIndex, before: Uint8Array | undefined, after: Uint8Array | undefined): void {
+  if (before !== undefined && after !== undefined && isSame(before, after)) return
+  if (before !== undefined) index.remove(before)
+  if (after !== undefined) index.add(after)
+}
+
+/** Public keys: the first difference decides. */
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
 }
