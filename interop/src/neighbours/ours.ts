@@ -82,9 +82,11 @@ class OwnClient implements NeighbourClient {
   }
 
   get options(): GroupOptions {
-    // Whom the group's runner brings together make leaf nodes that never expire, and some leave the suite out of them.
-    const lenient = { lifetimeSecondsMax: 2n ** 64n, unlistedSuiteAllowed: true }
-    return { ...this.#options, policy: { handshake: this.handshake, resumptionSecretsMax: 16, ...lenient } }
+    const { handshake } = this
+    return {
+      ...this.#options,
+      policy: { handshake, resumptionSecretsMax: 16, lifetimeSecondsMax, unlistedSuiteAllowed: true },
+    }
   }
 
   get suite(): number {
@@ -345,6 +347,8 @@ function ownGroup(group: NeighbourGroup): Group {
   throw new TypeError("a group of another implementation")
 }
 
+/** Whom the group's runner brings together make leaf nodes that never expire, and some leave the suite out of them. */
+const lifetimeSecondsMax = 2n ** 64n
 const utf8 = new TextEncoder()
 const now = () => BigInt(Math.floor(Date.now() / 1000))
 const monthFrom = (start: bigint) => ({ notBefore: start - 3600n, notAfter: start + 28n * 86400n })

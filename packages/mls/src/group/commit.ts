@@ -9,7 +9,7 @@ import { KEY_AND_NONCE } from "../suite/derivations.js"
 import { encryptorToMany } from "../suite/labels.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
 import { ciphertextsTogether, inParts } from "../suite/together.js"
-import { signLeafNode } from "../tree/leaf.js"
+import { signLeafNode, withSignature } from "../tree/leaf.js"
 import * as math from "../tree/math.js"
 import { derivePath, encryptPathInSlices, mergePath, type PathSecrets } from "../tree/path.js"
 import {
@@ -159,7 +159,7 @@ export function* prepareCommit(epoch: Epoch, request: CommitRequest, context: Co
   try {
     if (leafKeys) {
       const parentHash = new Uint8Array(0)
-      applied.tree.setLeaf(own, { ...unsignedLeaf(request, leafKeys, parentHash), signature: new Uint8Array(0) })
+      applied.tree.setLeaf(own, withSignature(unsignedLeaf(request, leafKeys, parentHash), new Uint8Array(0)))
     }
     yield* validateNewLeaves(epoch, applied, leafKeys && own, context.policy, context.now)
     isValid = true

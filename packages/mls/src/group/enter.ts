@@ -1,8 +1,8 @@
 import { encode } from "@conclave/codec"
 import { equalBytes, wipe } from "@conclave/crypto"
 import { rule, StateError } from "../errors.js"
-import { toEnd } from "../slices.js"
-import { leafSignatures, type SignatureToVerify } from "../tree/validation.js"
+import { type Sliced, toEnd } from "../slices.js"
+import { leafSignatures } from "../tree/validation.js"
 import { Credential, type Extension, MLSMessage, type PreSharedKeyID, type Proposal } from "../wire.js"
 import { createCommit } from "./commit.js"
 import { capabilitiesOf, environmentOf, type GroupOptions, newGroupInfo, requireAccepted } from "./environment.js"
@@ -16,10 +16,11 @@ import {
   type TreeChecks,
   viewFromOutside,
 } from "./join.js"
+import type { PreparedJoinOf, StagedExternalJoinOf, StagedJoinOf } from "./joins.js"
 import type { KeyPackageBundle } from "./key-package.js"
 import { requireContinuation, requireContinuedMembers, type SameClient } from "./lineage.js"
 import { type GroupEnvironment, GroupState } from "./state.js"
-import type { Member, Signer, Verdict } from "./types.js"
+import type { Member, PskLookup, Signer } from "./types.js"
 
 /** How to enter a group by a Welcome. */
 export interface WelcomeOptions extends GroupOptions {
@@ -47,46 +48,48 @@ export interface OutsideOptions extends GroupOptions {
 
 /**
  * RFC 9420 §12.4.3.1: opens a Welcome, and checks its tree when it is staged. `isAtOnce`: nothing is done between the two.
+ * `entered` makes of the state what the application is given.
  *
  * @throws DecodeError, RuleError
  */
-export function* prepareEntry(options: WelcomeOptions, others: readonly GroupState[], isAtOnce: boolean) {
+export function* prepareEntry<Group>(
+  options: WelcomeOptions,
+  others: readonly GroupState[],
+  { isAtOnce, entered }: { readonly isAtOnce: boolean; readonly entered: (state: GroupState) => Group },
+): Sliced<PreparedJoinOf<Group>> {
   const environment = environmentOf(options)
-  const context = { ...joinContext(environment, others), isAtOnce }
+  const context = joinContext(environment, others, isAtOnce)
   const opened = yield* openWelcome(options.welcome, options.keyPackages, options.ratchetTree, context)
   const { groupContext, extensions: groupInfoExtensions } = opened.groupInfo
   const { groupId, epoch } = groupContext
-  return {
-    groupId,
-    epoch,
-    groupInfoExtensions,
-    leaves: opened.tree.census.members,
-    signatures: (): readonly SignatureToVerify[] => leafSignatures(opened.tree, groupId),
-    *stage(checks: TreeChecks = {}) {
-      const joined = yield* joinOpened(opened, context, checks)
-      validateOrigin(joined, others, options.isSameClient)
-      let isOver = false
-      return {
-        groupId,
-        epoch,
-        members: joined.members,
-        inviter: joined.inviter,
-        groupInfoExtensions,
-        claims: joined.claims,
-        keyPackageRef: joined.bundle.ref,
-        accept(verdicts: readonly Verdict[]): GroupState {
-          requireAccepted(joined.claims, verdicts)
-          if (isOver) throw new StateError("WRONG_EPOCH", "this join was accepted before, or disposed of")
-          isOver = true
-          return stateOfJoined(environment, joined)
-        },
-        [Symbol.dispose](): void {
-          if (!isOver) destroyJoined(joined)
-          isOver = true
-        },
-      }
-    },
+  const leaves = opened.tree.census.members
+  const signatures = () => leafSignatures(opened.tree, groupId)
+  const stageInSlices = function* (checks: TreeChecks = {}): Sliced<StagedJoinOf<Group>> {
+    const joined = yield* joinOpened(opened, context, checks)
+    validateOrigin(joined, others, options.isSameClient)
+    let isOver = false
+    return {
+      groupId,
+      epoch,
+      members: joined.members,
+      inviter: joined.inviter,
+      groupInfoExtensions,
+      claims: joined.claims,
+      keyPackageRef: joined.bundle.ref,
+      accept(verdicts) {
+        requireAccepted(joined.claims, verdicts)
+        if (isOver) throw new StateError("WRONG_EPOCH", "this join was accepted before, or disposed of")
+        isOver = true
+        return entered(stateOfJoined(environment, joined))
+      },
+      [Symbol.dispose]() {
+        if (!isOver) destroyJoined(joined)
+        isOver = true
+      },
+    }
   }
+  const stage = (checks?: TreeChecks) => toEnd(stageInSlices(checks))
+  return { groupId, epoch, groupInfoExtensions, leaves, signatures, stageInSlices, stage }
 }
 
 /** RFC 9420 §11.2, §11.3, §12.4.3.1: a new id, or a group that continues one of ours as it says. @throws RuleError */
@@ -105,7 +108,11 @@ function validateOrigin(joined: JoinedEpoch, others: readonly GroupState[], isSa
 }
 
 /** RFC 9420 §12.4.3.2: the Commit of somebody who lets itself in. @throws DecodeError, RuleError */
-export function stageExternalEntry(options: OutsideOptions, others: readonly GroupState[]) {
+export function stageExternalEntry<Group>(
+  options: OutsideOptions,
+  others: readonly GroupState[],
+  entered: (state: GroupState) => Group,
+): StagedExternalJoinOf<Group> {
   const environment = environmentOf(options)
   const { suite, random } = environment
   const capabilities = capabilitiesOf(environment)
@@ -150,10 +157,10 @@ export function stageExternalEntry(options: OutsideOptions, others: readonly Gro
     ratchetTree: () => created.next.epoch.tree.encode(),
     removed: created.staged.removed,
     claims: members,
-    accept(verdicts: readonly Verdict[]): GroupState {
+    accept(verdicts) {
       requireAccepted(members, verdicts)
       created.next.epoch.tree.settle()
-      return state
+      return entered(state)
     },
   }
 }
@@ -164,12 +171,10 @@ function stateOfJoined(environment: GroupEnvironment, { epoch, seed }: JoinedEpo
   return new GroupState(environment, epoch, seed.encryption)
 }
 
-function joinContext(environment: GroupEnvironment, others: readonly GroupState[]): JoinContext {
-  return {
-    ...environment,
-    now: environment.now(),
-    psks: (id) => environment.psks(id) ?? resumptionOf(others, id),
-  }
+function joinContext(environment: GroupEnvironment, others: readonly GroupState[], isAtOnce?: boolean): JoinContext {
+  const { suite, signer, policy, profile, registries } = environment
+  const psks: PskLookup = (id) => environment.psks(id) ?? resumptionOf(others, id)
+  return { suite, signer, policy, profile, registries, now: environment.now(), psks, isAtOnce }
 }
 
 /** RFC 9420 §12.4.3. @throws RuleError */

@@ -15,8 +15,7 @@ import { environmentOf, type GroupOptions, newGroupInfo, requireAccepted } from 
 import { memberAt, membersOf } from "./epoch.js"
 import { encodeGroupInfoMessage, type GroupInfoOptions, signGroupInfo } from "./group-info.js"
 import type { ReceiveOptions } from "./incoming.js"
-import type { TreeChecks } from "./join.js"
-import { entered, type PreparedJoinOf, type StagedExternalJoinOf, type StagedJoinOf } from "./joins.js"
+import type { PreparedJoinOf, StagedExternalJoinOf, StagedJoinOf } from "./joins.js"
 import { destroyMade, type Made, makeCommit, outdated, stageIn } from "./making.js"
 import * as messages from "./messages.js"
 import { destroyOpening, type Opening, openMessage, ownCommit } from "./opening.js"
@@ -118,11 +117,7 @@ export class Group implements Disposable {
 
   static *#prepare(options: JoinOptions, isAtOnce: boolean): Sliced<PreparedJoin> {
     const others = options.otherGroups?.map((group) => group.#state) ?? []
-    const prepared = yield* prepareEntry(options, others, isAtOnce)
-    const stageInSlices = function* (checks?: TreeChecks): Sliced<StagedJoin> {
-      return entered(yield* prepared.stage(checks), (state) => new Group(state))
-    }
-    return { ...prepared, stageInSlices, stage: (checks) => toEnd(stageInSlices(checks)) }
+    return yield* prepareEntry(options, others, { isAtOnce, entered: (state) => new Group(state) })
   }
 
   /**
@@ -133,7 +128,7 @@ export class Group implements Disposable {
    */
   static stageExternalJoin(options: ExternalJoinOptions): StagedExternalJoin {
     const others = options.otherGroups?.map((group) => group.#state) ?? []
-    return entered(stageExternalEntry(options, others), (state) => new Group(state))
+    return stageExternalEntry(options, others, (state) => new Group(state))
   }
 
   /** A group from the records that {@link takeChanges} gave. @throws TypeError, DecodeError for other records */
@@ -379,7 +374,8 @@ export class Group implements Disposable {
       },
       ratchetTree: () => created.next.epoch.tree.encode(),
     }
-    this.#setPending(outgoing, { ...created, message })
+    const { staged, next, authenticated, ownPath } = created
+    this.#setPending(outgoing, { staged, next, message, authenticated, ownPath })
     return outgoing
   }
 

@@ -14,11 +14,12 @@ import { interimTranscriptHash } from "../schedule/transcript.js"
 import { type Sliced, toEnd } from "../slices.js"
 import { decryptWithLabel } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
+import { keyName } from "../tree/key-index.js"
 import { isDefaultExtension } from "../tree/leaf.js"
 import * as math from "../tree/math.js"
 import { pathSecretsFrom } from "../tree/path.js"
 import { RatchetTree } from "../tree/ratchet-tree.js"
-import { type TreeValidation, validateTreeInSlices } from "../tree/validation.js"
+import { validateTreeInSlices } from "../tree/validation.js"
 import {
   type Capabilities,
   GroupContext,
@@ -45,7 +46,6 @@ import { decodeKeyPackage, type KeyPackageBundle, keyPackageRef } from "./key-pa
 import type { GroupPolicy } from "./policy.js"
 import { type GroupProfile, requireCredentialAllowed } from "./profile.js"
 import { type Origin, validatePskList } from "./psk-ids.js"
-import { hex } from "./records.js"
 import { findPsks } from "./transition.js"
 import type { CredentialClaim, Member, PskLookup, Signer } from "./types.js"
 
@@ -150,8 +150,7 @@ export function* openWelcome(
 export function* joinOpened(opened: OpenedWelcome, context: JoinContext, checks: TreeChecks): Sliced<JoinedEpoch> {
   let isChecked = false
   try {
-    const { verification } = opened
-    const members = yield* validateWholeTree(opened.tree, opened.groupInfo, context, { ...checks, verification })
+    const members = yield* validateWholeTree(opened, context, checks)
     isChecked = true
     return joinChecked(opened, members, context)
   } finally {
@@ -216,9 +215,9 @@ function decodeWelcome(message: Uint8Array): Welcome {
 }
 
 function openSecrets({ suite, registries }: JoinContext, welcome: Welcome, bundles: readonly KeyPackageBundle[]) {
-  const byRef = new Map(bundles.map((it) => [hex(it.ref), it]))
+  const byRef = new Map(bundles.map((it) => [keyName(it.ref), it]))
   for (const { newMember, encryptedGroupSecrets } of welcome.secrets) {
-    const bundle = newMember.length === suite.secretSize ? byRef.get(hex(newMember)) : undefined
+    const bundle = newMember.length === suite.secretSize ? byRef.get(keyName(newMember)) : undefined
     if (bundle === undefined) continue
     const keyPackage = decodeKeyPackage(bundle.keyPackage, registries)
     rule(keyPackage.cipherSuite === suite.number, "welcome-suite")
@@ -273,10 +272,9 @@ const detached = (contextBytes: Uint8Array): GroupContext => decode(GroupContext
 
 /** The members, in the order of their leaves. */
 function* validateWholeTree(
-  tree: RatchetTree,
-  groupInfo: GroupInfo,
+  { tree, groupInfo, verification }: Pick<OpenedWelcome, "tree" | "groupInfo" | "verification">,
   context: JoinContext,
-  checks: TreeChecks & Pick<TreeValidation, "verification">,
+  checks: TreeChecks,
 ): Sliced<readonly Member[]> {
   const { groupId, extensions } = groupInfo.groupContext
   const now = context.policy.expiredMembersAllowed ? undefined : context.now
@@ -286,7 +284,8 @@ function* validateWholeTree(
     requireCredentialAllowed(context.profile, leaf.credential)
     members.push(memberOf(leafIndex, leaf))
   }
-  yield* validateTreeInSlices(tree, { ...checks, groupId, requirements, onLeaf })
+  const { signaturesVerified = false, onProgress = () => undefined } = checks
+  yield* validateTreeInSlices(tree, { groupId, requirements, signaturesVerified, verification, onLeaf, onProgress })
   return members
 }
 
@@ -363,7 +362,7 @@ export function viewFromOutside(
   toEnd(tree.hashInSlices())
   verifyGroupInfo(groupInfo, tree)
   requireSupported(context.capabilities, groupInfo)
-  const members = toEnd(validateWholeTree(tree, groupInfo, context, { verification }))
+  const members = toEnd(validateWholeTree({ tree, groupInfo, verification }, context, {}))
   const publicKey = externalPub(groupInfo)
   rule(suite.hpke.isPublicKey(publicKey), "key-encryption-valid")
   const { kemOutput, init } = sendExternalInit(suite, publicKey, context.ephemeral)

@@ -54,11 +54,3 @@ export interface StagedExternalJoinOf<Group> {
   /** @throws RuleError credential-accepted */
   accept(verdicts: readonly Verdict[]): Group
 }
-
-/** What was prepared for a state, as the application sees it: accepting gives a group. */
-export function entered<Group, T extends { accept(verdicts: readonly Verdict[]): unknown }>(
-  staged: T,
-  group: (state: ReturnType<T["accept"]>) => Group,
-): Omit<T, "accept"> & { accept(verdicts: readonly Verdict[]): Group } {
-  return { ...staged, accept: (verdicts) => group(staged.accept(verdicts) as ReturnType<T["accept"]>) }
-}

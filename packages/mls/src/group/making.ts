@@ -44,8 +44,8 @@ function* make(state: GroupState, changes: GroupChanges): Sliced<Made> {
   using assumed = new AssumedProposals(state)
   const { environment, epoch } = state
   const proposals = state.proposals.version
-  const own = yield* proposalsOf(state, changes, assumed)
-  const received = selectProposals(state.proposals.all(), own, epoch, environment.profile)
+  const wanted = yield* proposalsOf(state, changes, assumed)
+  const received = selectProposals(state.proposals.all(), wanted, epoch, environment.profile)
   const { policy, random } = environment
   const request = {
     leaf: messages.ownLeafContent(state, changes),
@@ -54,9 +54,11 @@ function* make(state: GroupState, changes: GroupChanges): Sliced<Made> {
     authenticatedData: changes.authenticatedData ?? new Uint8Array(0),
     wireFormat: policy.handshake === "public" ? ("mlsPublicMessage" as const) : ("mlsPrivateMessage" as const),
   }
-  const context = { ...transitionOf(state), random, now: environment.now(), own: ownKeysOf(state, undefined) }
-  requireBestSuite(state, own)
-  const requestOf = (taken: readonly SentProposal[]) => ({ ...request, proposals: [...taken, ...own] })
+  const { profile, psks, origin } = transitionOf(state)
+  const own = ownKeysOf(state, undefined)
+  const context = { policy, profile, psks, origin, random, now: environment.now(), own }
+  requireBestSuite(state, wanted)
+  const requestOf = (taken: readonly SentProposal[]) => ({ ...request, proposals: [...taken, ...wanted] })
   const taken = yield* mostThatFit(received, (some) => isPossible(state, requestOf(some), context))
   const created = yield* createCommit(epoch, requestOf(taken), context)
   let isMade = false

@@ -108,6 +108,7 @@ export function selectProposals(
   epoch: Epoch,
   profile: GroupProfile,
 ): readonly KnownProposal[] {
+  if (received.length === 0) return received
   const known = received.filter((proposal) => isCommitAllowed(proposal, epoch, profile))
   const all = [...known, ...wanted]
   const selection = { epoch, length: all.length, ...removalsOf(all, epoch) }

@@ -83,11 +83,14 @@ export function encryptorToMany(
   const info = hpke.prepareInfo(encryptContext(label, context))
   const shared = { info, authenticatedData: NOTHING }
   return (recipients) => {
-    const drawn = recipients.map((recipient) => ({ ...recipient, ephemeral: random(hpke.kem.ephemeralSize) }))
+    const drawn = recipients.map(({ publicKey, plaintext }) => {
+      return { publicKey, plaintext, ephemeral: random(hpke.kem.ephemeralSize) }
+    })
     try {
-      const [only, ...others] = drawn
-      if (only === undefined || others.length > 0) return hpke.sealAll(drawn, shared)
-      return [hpke.seal(only.publicKey, { ...only, ...shared })]
+      const only = drawn[0]
+      if (only === undefined || drawn.length > 1) return hpke.sealAll(drawn, shared)
+      const { publicKey, plaintext, ephemeral } = only
+      return [hpke.seal(publicKey, { info, authenticatedData: NOTHING, plaintext, ephemeral })]
     } finally {
       for (const { ephemeral } of drawn) ephemeral.fill(0)
     }

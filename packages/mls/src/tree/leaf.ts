@@ -44,7 +44,13 @@ export function signLeafNode(
     UnsignedLeafNode.write(writer, unsigned)
     if (position !== undefined) LeafPosition.write(writer, position)
   })
-  return { ...unsigned, signature }
+  return withSignature(unsigned, signature)
+}
+
+/** Field by field: a copy with `...` takes several times as long. */
+export function withSignature(unsigned: UnsignedLeafNode, signature: Uint8Array): LeafNode {
+  const { encryptionKey, signatureKey, credential, capabilities, leafNodeSource, extensions } = unsigned
+  return { encryptionKey, signatureKey, credential, capabilities, leafNodeSource, extensions, signature }
 }
 
 /** RFC 9420 §7.2. */

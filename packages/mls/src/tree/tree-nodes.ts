@@ -21,7 +21,8 @@ export class TreeNodes {
 
   /** `packed` may end before `count`: what is not there is blank. */
   static of(packed: PackedNodes, count: number): TreeNodes {
-    const nodes = Array.from({ length: count }, (_, i) => (packed.has(i) ? PACKED : undefined))
+    const nodes: (typeof PACKED | undefined)[] = []
+    for (let i = 0; i < count; i++) nodes.push(packed.has(i) ? PACKED : undefined)
     return new TreeNodes(PagedArray.of(nodes), packed)
   }
 
