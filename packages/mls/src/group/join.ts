@@ -233,7 +233,7 @@ function openSecrets({ suite, registries }: JoinContext, welcome: Welcome, bundl
       encryptedGroupSecrets,
     )
     rule(plaintext !== undefined, "welcome-secrets-decrypt")
-    return { bundle, keyPackage, secrets: decode(GroupSecrets, plaintext) }
+    return { bundle, keyPackage, secrets: decodeOwned(GroupSecrets, plaintext) }
   }
   rule(false, "welcome-for-us")
 }
@@ -266,7 +266,7 @@ function originSecretSize(psks: readonly PreSharedKeyID[], lookup: PskLookup): n
 }
 
 /** A GroupContext of its own: that of a GroupInfo keeps the whole of it in memory, with the tree that is inside. */
-const detached = (contextBytes: Uint8Array): GroupContext => decode(GroupContext, contextBytes)
+const detached = (contextBytes: Uint8Array): GroupContext => decodeOwned(GroupContext, contextBytes)
 
 // --- The tree --------------------------------------------------------------------------------------------------------
 

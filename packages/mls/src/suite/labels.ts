@@ -80,7 +80,7 @@ export function encryptorToMany(
   random: Random,
 ): (recipients: readonly Recipient[]) => readonly HPKECiphertext[] {
   const { hpke } = suite
-  const info = hpke.prepareInfo(encryptContext(label, context))
+  const info = withEncryptContext(label, context, (bytes) => hpke.prepareInfo(bytes))
   const shared = { info, authenticatedData: NOTHING }
   return (recipients) => {
     const drawn = recipients.map(({ publicKey, plaintext }) => {
@@ -105,8 +105,16 @@ export function encryptorWithLabel(
   return (publicKey, plaintext) => encrypt([{ publicKey, plaintext }])[0]!
 }
 
-/** RFC 9420 §5.1.3: EncryptContext, by hand for the same reason. */
-const encryptContext = (label: string, context: Uint8Array): Uint8Array => twoOpaques(mlsLabel(label), context)
+/** RFC 9420 §5.1.3: EncryptContext, which is lent: that of a tree by hand for the same reason. */
+function withEncryptContext<T>(label: string, context: Uint8Array, use: (bytes: Uint8Array) => T): T {
+  const name = mlsLabel(label)
+  if (context.length > SHORT_CONTENT_MAX) return use(twoOpaques(name, context))
+  return written((writer) => {
+    opaque.write(writer, name)
+    opaque.write(writer, context)
+    return use(writer.view())
+  })
+}
 
 /** RFC 9420 §5.1.3. `undefined` for whatever is not authentic. */
 export function decryptWithLabel(
@@ -115,8 +123,9 @@ export function decryptWithLabel(
   { kemOutput, ciphertext }: HPKECiphertext,
 ): Uint8Array | undefined {
   const { privateKey, publicKey } = receiver
-  const info = encryptContext(receiver.label, receiver.context)
-  return suite.hpke.open(privateKey, { kemOutput, ciphertext, info, authenticatedData: NOTHING, publicKey })
+  return withEncryptContext(receiver.label, receiver.context, (info) =>
+    suite.hpke.open(privateKey, { kemOutput, ciphertext, info, authenticatedData: NOTHING, publicKey }),
+  )
 }
 
 /** RFC 9420 §8: `length` bytes, from a secret of `suite.secretSize` bytes. */
@@ -129,7 +138,7 @@ export function expandWithLabel(
 ): Uint8Array {
   if (length > suite.secretSize) return hkdfExpand(suite.hash, secret, kdfLabel(label, context, length), length)
   if (context.length > KEPT_CONTEXT_MAX) {
-    return expandOnce(suite, secret, labelledInfo(label, context, length, FIRST_BLOCK), length)
+    return firstOf(suite.hash.hmac(secret, labelledHead(label, context.length, length), context, FIRST_BLOCK), length)
   }
   const info = keptInfo(label, length, context.length)
   info.set(context, info.length - context.length - 1)
@@ -157,8 +166,10 @@ export function treeSecretDeriver(
 }
 
 /** HKDF-Expand of at most one block (RFC 5869 §2.3). `info` ends with the block's number. */
-function expandOnce({ hash }: CipherSuite, secret: Uint8Array, info: Uint8Array, length: number): Uint8Array {
-  const block = hash.hmac(secret, info)
+const expandOnce = ({ hash }: CipherSuite, secret: Uint8Array, info: Uint8Array, length: number): Uint8Array =>
+  firstOf(hash.hmac(secret, info), length)
+
+function firstOf(block: Uint8Array, length: number): Uint8Array {
   if (length === block.length) return block
   const expanded = block.slice(0, length)
   block.fill(0)
@@ -187,17 +198,24 @@ export const labelledBlock = (label: string, context: Uint8Array, length: number
 
 /** By hand, for it is built often. `after`: what stands behind it. */
 function labelledInfo(label: string, context: Uint8Array, length: number, after: Uint8Array): Uint8Array {
+  const head = labelledHead(label, context.length, length)
+  const encoded = new Uint8Array(head.length + context.length + after.length)
+  encoded.set(head)
+  encoded.set(context, head.length)
+  encoded.set(after, head.length + context.length)
+  return encoded
+}
+
+/** What stands before a context of that size. */
+function labelledHead(label: string, contextSize: number, length: number): Uint8Array {
   const name = mlsLabel(label)
   const nameSize = varintSize(name.length)
-  const contextSize = varintSize(context.length)
-  const size = 2 + nameSize + name.length + contextSize + context.length
-  const encoded = new Uint8Array(size + after.length)
-  encoded[0] = length >> 8
-  encoded[1] = length & 0xff
-  const afterName = putOpaque(encoded, 2, name, nameSize)
-  putOpaque(encoded, afterName, context, contextSize)
-  encoded.set(after, size)
-  return encoded
+  const lengthSize = varintSize(contextSize)
+  const head = new Uint8Array(2 + nameSize + name.length + lengthSize)
+  head[0] = length >> 8
+  head[1] = length & 0xff
+  putVarint(head, putOpaque(head, 2, name, nameSize), contextSize, lengthSize)
+  return head
 }
 
 const NOTHING = new Uint8Array(0)
@@ -228,14 +246,17 @@ const KEPT_LABELS_MAX = 64
 export const KEPT_CONTEXT_MAX = 64
 
 function putOpaque(target: Uint8Array, at: number, bytes: Uint8Array, lengthSize: number): number {
-  const { length } = bytes
-  if (lengthSize === 1) target[at] = length
-  else if (lengthSize === 2) {
+  putVarint(target, at, bytes.length, lengthSize)
+  target.set(bytes, at + lengthSize)
+  return at + lengthSize + bytes.length
+}
+
+function putVarint(target: Uint8Array, at: number, length: number, size: number): void {
+  if (size === 1) target[at] = length
+  else if (size === 2) {
     target[at] = (length >> 8) | 0x40
     target[at + 1] = length
   } else new DataView(target.buffer).setUint32(at, (length | 0x8000_0000) >>> 0)
-  target.set(bytes, at + lengthSize)
-  return at + lengthSize + length
 }
 
 /** Two `opaque<V>`, one behind the other. */

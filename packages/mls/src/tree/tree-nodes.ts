@@ -300,7 +300,7 @@ class Offsets {
   }
 }
 
-const STARTS_AT_FIRST = 64
+const STARTS_AT_FIRST = 16
 /** The presence octet of an optional node that is absent (RFC 9420 §2.1.1). */
 const BLANK = 0
 /** A blank node is one byte, and costs as much less than another to read. */
