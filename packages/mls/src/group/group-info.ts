@@ -37,14 +37,10 @@ export function signGroupInfo(epoch: Epoch, options: GroupInfoOptions, grease: R
     extensions.push({ extensionType: extensionTypes.externalPub, extensionData: extension })
   }
   if (grease) extensions.push({ extensionType: greaseValue(grease), extensionData: grease(8) })
-  const unsigned = {
-    groupContext: epoch.context,
-    extensions,
-    confirmationTag: epoch.confirmationTag,
-    signer: epoch.ownLeafIndex,
-  }
+  const { context: groupContext, confirmationTag, ownLeafIndex: signer } = epoch
+  const unsigned = { groupContext, extensions, confirmationTag, signer }
   const signature = signWritten(epoch.signer.key, LABEL, (writer) => GroupInfoTBS.write(writer, unsigned))
-  return { ...unsigned, signature }
+  return { groupContext, extensions, confirmationTag, signer, signature }
 }
 
 const LABEL = "GroupInfoTBS"

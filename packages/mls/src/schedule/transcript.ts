@@ -1,4 +1,4 @@
-import { encode, opaque, written } from "@conclave/codec"
+import { opaque, written } from "@conclave/codec"
 import type { CipherSuite } from "../suite/suite.js"
 import { FramedContent, InterimTranscriptHashInput, WireFormat } from "../wire.js"
 
@@ -27,5 +27,9 @@ export function interimTranscriptHash(
   confirmed: Uint8Array,
   confirmationTag: Uint8Array,
 ): Uint8Array {
-  return suite.hash.digest(confirmed, encode(InterimTranscriptHashInput, { confirmationTag }))
+  return written((writer) => {
+    writer.bytes(confirmed)
+    InterimTranscriptHashInput.write(writer, { confirmationTag })
+    return suite.hash.digest(writer.view())
+  })
 }

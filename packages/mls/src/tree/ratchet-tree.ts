@@ -93,10 +93,13 @@ export class RatchetTree {
   ): Sliced<RatchetTree> {
     // Each node is read once to see that it is well-formed: that is when it is counted.
     const index = TreeIndex.empty()
-    const places = bytes.length >= PLACES_BYTES_MIN && readsPlaces(suite) ? new FieldPlaces() : undefined
+    const isSmall = bytes.length < SMALL_BYTES_MAX
+    const places = !isSmall && readsPlaces(suite) ? new FieldPlaces() : undefined
+    const read: TreeNode[] = []
     const packed = yield* PackedNodes.decode(bytes, registries, (node, at) => {
       index.take(node)
       places?.note(at, node)
+      if (isSmall) read[at] = node
     })
     index.finish()
     const { length, misplaced } = packed
@@ -108,7 +111,7 @@ export class RatchetTree {
     const isSparse = leafCount > SPARSE_LEAVES_MAX && leafCount > packed.members * LEAVES_FOR_EACH_MEMBER_MAX
     rule(!isSparse, "tree-sparse", `${packed.members} members among ${leafCount} leaves`)
     rule(misplaced === undefined, "tree-node-type", `node ${misplaced}`)
-    const tree = new RatchetTree(suite, TreeNodes.of(packed, math.nodeCount(leafCount)))
+    const tree = new RatchetTree(suite, TreeNodes.of(packed, math.nodeCount(leafCount), read))
     tree.#index = index
     tree.#received = places && new ReceivedNodes(packed, places)
     return tree
@@ -445,8 +448,8 @@ export class RatchetTree {
 const readsPlaces = ({ hash, signature }: CipherSuite): boolean =>
   hash.digestAll !== undefined || signature.beginVerifying !== undefined
 
-/** Of the nodes of a smaller tree, less than 16 leaves, each is looked at sooner than the places of all are noted. */
-const PLACES_BYTES_MIN = 2048
+/** A smaller tree has less than 16 leaves. Its nodes are kept as they were read, and looked at one by one. */
+const SMALL_BYTES_MAX = 2048
 
 /**
  * So many leaves a tree may have however few its members are, and beyond that so many for each member. A tree is as wide

@@ -1,4 +1,4 @@
-import { DecodeError, encode, Reader, type Registries, Writer } from "@conclave/codec"
+import { DecodeError, encode, Reader, type Registries, Writer, written } from "@conclave/codec"
 import { type Sliced, toEnd } from "../slices.js"
 import { LeafNode, Node, OptionalNode, ParentNode } from "../wire.js"
 import { PagedArray } from "./pages.js"
@@ -19,10 +19,10 @@ export class TreeNodes {
     this.#packed = packed
   }
 
-  /** `packed` may end before `count`: what is not there is blank. */
-  static of(packed: PackedNodes, count: number): TreeNodes {
-    const nodes: (typeof PACKED | undefined)[] = []
-    for (let i = 0; i < count; i++) nodes.push(packed.has(i) ? PACKED : undefined)
+  /** `packed` may end before `count`: what is not there is blank. `read`: those that are not to be read again. */
+  static of(packed: PackedNodes, count: number, read: readonly (TreeNode | undefined)[] = []): TreeNodes {
+    const nodes: (TreeNode | typeof PACKED | undefined)[] = []
+    for (let i = 0; i < count; i++) nodes.push(packed.has(i) ? (read[i] ?? PACKED) : undefined)
     return new TreeNodes(PagedArray.of(nodes), packed)
   }
 
@@ -83,9 +83,14 @@ export class TreeNodes {
 
   /** The value of a `ratchet_tree` extension (RFC 9420 §12.4.3.3). */
   encode(): Uint8Array {
+    const size = this.#packed?.size ?? 0
+    if (size > LENT_SIZE_MAX) return this.#written(new Writer(size + 1024))
+    return written((writer) => this.#written(writer))
+  }
+
+  #written(writer: Writer): Uint8Array {
     let end = this.length
     while (end > 0 && !this.has(end - 1)) end--
-    const writer = new Writer(1024 + (this.#packed?.size ?? 0))
     const start = writer.beginVector()
     for (let i = 0; i < end; i++) {
       const first = i
@@ -102,6 +107,9 @@ export class TreeNodes {
     return node === PACKED || (node === undefined && this.#packed?.isBlank(index) === true)
   }
 }
+
+/** Longer trees are written into memory of their own. */
+const LENT_SIZE_MAX = 16384
 
 /** Stands for a node that is in the {@link PackedNodes}. */
 const PACKED = Symbol("packed")
