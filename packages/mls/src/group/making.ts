@@ -47,18 +47,19 @@ function* make(state: GroupState, changes: GroupChanges): Sliced<Made> {
   const wanted = yield* proposalsOf(state, changes, assumed)
   const received = selectProposals(state.proposals.all(), wanted, epoch, environment.profile)
   const { policy, random } = environment
-  const request = {
-    leaf: messages.ownLeafContent(state, changes),
-    newSigner: changes.signer ?? epoch.signer,
-    forcePath: changes.path !== false || changes.signer !== undefined,
-    authenticatedData: changes.authenticatedData ?? new Uint8Array(0),
-    wireFormat: policy.handshake === "public" ? ("mlsPublicMessage" as const) : ("mlsPrivateMessage" as const),
-  }
+  const leaf = messages.ownLeafContent(state, changes)
+  const newSigner = changes.signer ?? epoch.signer
+  const forcePath = changes.path !== false || changes.signer !== undefined
+  const authenticatedData = changes.authenticatedData ?? new Uint8Array(0)
+  const wireFormat = policy.handshake === "public" ? "mlsPublicMessage" : "mlsPrivateMessage"
   const { profile, psks, origin } = transitionOf(state)
   const own = ownKeysOf(state, undefined)
   const context = { policy, profile, psks, origin, random, now: environment.now(), own }
   requireBestSuite(state, wanted)
-  const requestOf = (taken: readonly SentProposal[]) => ({ ...request, proposals: [...taken, ...wanted] })
+  const requestOf = (taken: readonly SentProposal[]): CommitRequest => {
+    const proposals = [...taken, ...wanted]
+    return { proposals, leaf, newSigner, forcePath, authenticatedData, wireFormat }
+  }
   const taken = yield* mostThatFit(received, (some) => isPossible(state, requestOf(some), context))
   const created = yield* createCommit(epoch, requestOf(taken), context)
   let isMade = false

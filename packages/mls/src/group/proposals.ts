@@ -181,7 +181,7 @@ export function* applyProposals(list: readonly SentProposal[], { epoch }: Propos
   }
   const items = byType(list)
   for (const [step, ofStep] of kindsByStep) {
-    for (const [type, { apply }] of ofStep) {
+    for (const [type, { apply }] of list.length === 0 ? [] : ofStep) {
       if (apply === undefined) continue
       for (const item of items(type)) {
         apply(item, draft)

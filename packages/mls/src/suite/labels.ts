@@ -1,5 +1,5 @@
 import { encode, opaque, varintSize, type Writer, written } from "@conclave/codec"
-import { hkdfExpand, type SigningKey } from "@conclave/crypto"
+import { hkdfExpand, type PreparedInfo, type SigningKey } from "@conclave/crypto"
 import { type HPKECiphertext, RefHashInput } from "../wire.js"
 import type { CipherSuite, Random } from "./suite.js"
 
@@ -80,17 +80,26 @@ export function encryptorToMany(
   random: Random,
 ): (recipients: readonly Recipient[]) => readonly HPKECiphertext[] {
   const { hpke } = suite
-  const info = withEncryptContext(label, context, (bytes) => hpke.prepareInfo(bytes))
-  const shared = { info, authenticatedData: NOTHING }
+  // Most commits and Welcomes are read by one: what is encrypted to it hashes the context itself.
+  let mayBeOnly = context.length <= SHORT_CONTENT_MAX
+  let prepared: PreparedInfo | undefined
+  const preparedInfo = () => {
+    prepared ??= withEncryptContext(label, context, (bytes) => hpke.prepareInfo(bytes))
+    return prepared
+  }
   return (recipients) => {
     const drawn = recipients.map(({ publicKey, plaintext }) => {
       return { publicKey, plaintext, ephemeral: random(hpke.kem.ephemeralSize) }
     })
     try {
-      const only = drawn[0]
-      if (only === undefined || drawn.length > 1) return hpke.sealAll(drawn, shared)
+      const only = drawn.length === 1 ? drawn[0] : undefined
+      if (only === undefined) return hpke.sealAll(drawn, { info: preparedInfo(), authenticatedData: NOTHING })
       const { publicKey, plaintext, ephemeral } = only
-      return [hpke.seal(publicKey, { info, authenticatedData: NOTHING, plaintext, ephemeral })]
+      const seal = (info: Uint8Array | PreparedInfo) =>
+        hpke.seal(publicKey, { info, authenticatedData: NOTHING, plaintext, ephemeral })
+      if (!mayBeOnly) return [seal(preparedInfo())]
+      mayBeOnly = false
+      return [withEncryptContext(label, context, seal)]
     } finally {
       for (const { ephemeral } of drawn) ephemeral.fill(0)
     }
