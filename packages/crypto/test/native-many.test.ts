@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { hpke, type SignatureToVerify, type Spans } from "../src/index.js"
+import { hpke } from "../src/index.js"
 import { nodeProvider } from "../src/node/provider.js"
-import { bytes, ecdsaNames, flipped, hashNames, hex, noNative, seeded } from "./support.js"
+import { bytes, ecdsaNames, flipped, hashNames, hex, noNative, packedTexts, seeded, spans } from "./support.js"
 
 /* What the native provider does for many at once is what another one does for each. */
 
@@ -19,14 +19,7 @@ test("HMACs and digests are those of node:crypto", { skip }, () => {
     const [mine, theirs] = [native.hashes[name]!, other.hashes[name]!]
     const key = random(mine.size)
     const texts = [0, 1, 40, 64, 300].map((length) => random(length))
-    const packed = Buffer.concat(
-      texts.flatMap((text) => {
-        const length = Buffer.alloc(4)
-        length.writeUInt32BE(text.length)
-        return [length, text]
-      }),
-    )
-    const all = mine.hmacAll!(key, new Uint8Array(packed), [mine.size, 16, 12, mine.size, 1])
+    const all = mine.hmacAll!(key, packedTexts(texts), [mine.size, 16, 12, mine.size, 1])
     const lengths = [mine.size, 16, 12, mine.size, 1]
     assert.deepEqual(
       all.map(hex),
@@ -82,23 +75,6 @@ function replaced<T>(list: readonly T[], at: number, item: T): T[] {
   const copy = [...list]
   copy[at] = item
   return copy
-}
-
-/** The signatures as pieces of one memory. */
-function spans(signatures: readonly SignatureToVerify[]): Spans {
-  const parts: Uint8Array[] = []
-  let at = 0
-  const put = (part: Uint8Array) => {
-    parts.push(part)
-    at += part.length
-    return [at - part.length, part.length] as const
-  }
-  const rows = signatures.flatMap(({ publicKey, message, signature }) => {
-    const half = message.length >> 1
-    const begin = [...put(publicKey), ...put(signature), 2]
-    return [...begin, ...put(message.subarray(0, half)), ...put(message.subarray(half))]
-  })
-  return { memory: new Uint8Array(Buffer.concat(parts)), beside: new Uint8Array(0), rows: Uint32Array.from(rows) }
 }
 
 test("what verifies together is what verifies alone", { skip }, () => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import type { CryptoProvider } from "../src/index.js"
+import type { CryptoProvider, SignatureToVerify, Spans } from "../src/index.js"
 import { nodeProvider } from "../src/node/provider.js"
 import { portableProvider } from "../src/portable/provider.js"
 import { webProvider } from "../src/web/provider.js"
@@ -73,4 +73,31 @@ export function unanimous<T>(values: readonly (readonly [provider: string, value
     if (value !== first![1]) throw new Error(`${first![0]} says ${first![1]}, ${name} says ${value}`)
   }
   return first![1]
+}
+
+/** The signatures as pieces of one memory. */
+export function spans(signatures: readonly SignatureToVerify[]): Spans {
+  const parts: Uint8Array[] = []
+  let at = 0
+  const put = (part: Uint8Array) => {
+    parts.push(part)
+    at += part.length
+    return [at - part.length, part.length] as const
+  }
+  const rows = signatures.flatMap(({ publicKey, message, signature }) => {
+    const half = message.length >> 1
+    const begin = [...put(publicKey), ...put(signature), 2]
+    return [...begin, ...put(message.subarray(0, half)), ...put(message.subarray(half))]
+  })
+  return { memory: new Uint8Array(Buffer.concat(parts)), beside: new Uint8Array(0), rows: Uint32Array.from(rows) }
+}
+
+/** Each text after its length in four bytes, as `hmacAll` takes them. */
+export function packedTexts(texts: readonly Uint8Array[]): Uint8Array {
+  const parts = texts.flatMap((text) => {
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(text.length)
+    return [length, text]
+  })
+  return new Uint8Array(Buffer.concat(parts))
 }
