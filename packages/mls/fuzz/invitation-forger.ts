@@ -2,7 +2,7 @@ import { decode, encode } from "@conclave/codec"
 import { decodeGroupInfo, decodeKeyPackage, extensionTypes, leafIndex, signWithLabel } from "@conclave/mls"
 import { welcomeKey } from "../src/group/commit.js"
 import { encodeContext } from "../src/group/epoch.js"
-import { epochOfJoiner, welcomeSecret } from "../src/schedule/key-schedule.js"
+import { epochOfJoiner, memberSecrets } from "../src/schedule/key-schedule.js"
 import { pskSecret } from "../src/schedule/psk.js"
 import { decryptWithLabel, encryptorWithLabel } from "../src/suite/labels.js"
 import { RatchetTree } from "../src/tree/ratchet-tree.js"
@@ -38,7 +38,10 @@ export class InvitationForger {
     const key = { privateKey: invitation.bundle.initPrivateKey, publicKey: initKey, label: "Welcome" }
     const context = { ...key, context: welcome.encryptedGroupInfo }
     this.#secrets = decode(GroupSecrets, decryptWithLabel(suite, context, welcome.secrets[0]!.encryptedGroupSecrets)!)
-    const sealing = welcomeKey(suite, welcomeSecret(suite, this.#secrets.joinerSecret, this.#psk(this.#secrets)))
+    const sealing = welcomeKey(
+      suite,
+      memberSecrets(suite, this.#secrets.joinerSecret, this.#psk(this.#secrets)).welcome,
+    )
     const plaintext = suite.aead.open(sealing.key, sealing.nonce, welcome.encryptedGroupInfo, new Uint8Array(0))!
     this.#inWelcome = decode(GroupInfo, plaintext)
     this.#outside = decodeGroupInfo(invitation.groupInfo)
@@ -163,7 +166,10 @@ export class InvitationForger {
   #sealed(groupInfo: GroupInfo, secrets: GroupSecrets): Uint8Array {
     const { suite } = this.#world
     const { bundle } = this.invitation
-    const { key, nonce } = welcomeKey(suite, welcomeSecret(suite, secrets.joinerSecret.slice(), this.#psk(secrets)))
+    const { key, nonce } = welcomeKey(
+      suite,
+      memberSecrets(suite, secrets.joinerSecret.slice(), this.#psk(secrets)).welcome,
+    )
     const encryptedGroupInfo = suite.aead.seal(key, nonce, encode(GroupInfo, groupInfo), new Uint8Array(0))
     const encryptTo = encryptorWithLabel(
       suite,

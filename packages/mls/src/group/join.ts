@@ -4,9 +4,9 @@ import { DecodeError, rule } from "../errors.js"
 import { type LeafIndex, leafIndex, type NodeIndex } from "../indexes.js"
 import {
   type EpochSeed,
-  epochOfJoiner,
+  epochOfMember,
+  memberSecrets,
   sendExternalInit,
-  welcomeSecret,
   wipeEpochSecrets,
 } from "../schedule/key-schedule.js"
 import { pskSecret } from "../schedule/psk.js"
@@ -97,7 +97,8 @@ export interface OpenedWelcome {
   readonly bundle: KeyPackageBundle
   readonly keyPackage: KeyPackage
   readonly secrets: GroupSecrets
-  readonly psk: Uint8Array
+  /** What the epoch follows from, and what has opened the GroupInfo. */
+  readonly schedule: ReturnType<typeof memberSecrets>
   readonly origin: JoinedEpoch["origin"]
   readonly groupInfo: GroupInfo
   readonly tree: RatchetTree
@@ -122,10 +123,12 @@ export function* openWelcome(
   const origin = resumptionOrigin(secrets.psks)
   validatePskList(secrets.psks, suite.secretSize, origin && originSecretSize(secrets.psks, context.psks))
   const psk = pskSecret(suite, findPsks(secrets.psks, context.psks))
+  const schedule = memberSecrets(suite, secrets.joinerSecret, psk)
+  wipe(psk)
   let isOpened = false
   let verification: Verification | undefined
   try {
-    const groupInfo = openGroupInfo(context, welcome, secrets.joinerSecret, psk)
+    const groupInfo = openGroupInfo(context, welcome, schedule.welcome)
     rule(groupInfo.groupContext.cipherSuite === suite.number, "group-info-suite")
     const { registries, policy } = context
     const encoded = treeBytes(groupInfo, ratchetTree)
@@ -135,9 +138,9 @@ export function* openWelcome(
     verifyGroupInfo(groupInfo, tree)
     requireSupported(keyPackage.leafNode.capabilities, groupInfo)
     isOpened = true
-    return { bundle, keyPackage, secrets, psk, origin, groupInfo, tree, verification }
+    return { bundle, keyPackage, secrets, schedule, origin, groupInfo, tree, verification }
   } finally {
-    if (!isOpened) destroyOpened({ secrets, psk, verification })
+    if (!isOpened) destroyOpened({ secrets, schedule, verification })
   }
 }
 
@@ -160,7 +163,7 @@ export function* joinOpened(opened: OpenedWelcome, context: JoinContext, checks:
 
 function joinChecked(opened: OpenedWelcome, members: readonly Member[], context: JoinContext): JoinedEpoch {
   const { suite } = context
-  const { bundle, keyPackage, secrets, psk, origin, groupInfo, tree } = opened
+  const { bundle, keyPackage, secrets, schedule, origin, groupInfo, tree } = opened
   const { groupContext } = groupInfo
   const own = findLeaf(tree, keyPackage)
   requireSignerOf(keyPackage.leafNode, context.signer)
@@ -172,7 +175,8 @@ function joinChecked(opened: OpenedWelcome, members: readonly Member[], context:
   }
   requirePathKeys(tree, own, privateKeys)
   const contextBytes = encodeContext(groupContext)
-  const seed = epochOfJoiner(suite, { joiner: secrets.joinerSecret, pskSecret: psk, context: contextBytes })
+  const { member, welcome } = schedule
+  const seed = epochOfMember(suite, { member, welcome, joiner: secrets.joinerSecret, context: contextBytes })
   const { confirmedTranscriptHash } = groupContext
   const confirmationTag = suite.hash.hmac(seed.secrets.confirmation, confirmedTranscriptHash)
   rule(equalBytes(confirmationTag, groupInfo.confirmationTag), "group-info-confirmation-tag")
@@ -201,9 +205,10 @@ export function destroyJoined({ epoch, seed }: Pick<JoinedEpoch, "epoch" | "seed
 }
 
 /** Overwrites what a Welcome has told: nobody enters by it. */
-function destroyOpened({ secrets, psk, verification }: Pick<OpenedWelcome, "secrets" | "psk" | "verification">): void {
+function destroyOpened(opened: Pick<OpenedWelcome, "secrets" | "schedule" | "verification">): void {
+  const { secrets, schedule, verification } = opened
   verification?.[Symbol.dispose]()
-  wipe(secrets.joinerSecret, psk, ...(secrets.pathSecret === undefined ? [] : [secrets.pathSecret.pathSecret]))
+  wipe(secrets.joinerSecret, secrets.pathSecret?.pathSecret, schedule.member, schedule.welcome)
 }
 
 // --- The Welcome -----------------------------------------------------------------------------------------------------
@@ -238,12 +243,10 @@ function openSecrets({ suite, registries }: JoinContext, welcome: Welcome, bundl
   rule(false, "welcome-for-us")
 }
 
-function openGroupInfo(context: JoinContext, welcome: Welcome, joiner: Uint8Array, psk: Uint8Array): GroupInfo {
-  const { suite, registries } = context
-  const secret = welcomeSecret(suite, joiner, psk)
+function openGroupInfo({ suite, registries }: JoinContext, welcome: Welcome, secret: Uint8Array): GroupInfo {
   const { key, nonce } = welcomeKey(suite, secret)
   const plaintext = suite.aead.open(key, nonce, welcome.encryptedGroupInfo, new Uint8Array(0))
-  wipe(secret, key, nonce)
+  wipe(key, nonce)
   rule(plaintext !== undefined, "welcome-group-info-decrypts")
   return decodeOwned(GroupInfo, plaintext, registries)
 }

@@ -32,7 +32,7 @@ export interface PreparedJoinOf<Group> {
    * fields are read: another thread is sent the fields.
    */
   readonly signatures: () => readonly SignatureToVerify[]
-  /** Checks the tree. With `signaturesVerified` the caller has verified all of `signatures`. @throws RuleError */
+  /** Checks the tree, once. With `signaturesVerified` the caller has verified all of `signatures`. @throws RuleError */
   readonly stage: (checks?: TreeChecks) => StagedJoinOf<Group>
   /** The same in slices. Where it throws, or is left, what the Welcome told is destroyed: it cannot be staged again. */
   readonly stageInSlices: (checks?: TreeChecks) => Sliced<StagedJoinOf<Group>>

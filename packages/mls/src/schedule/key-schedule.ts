@@ -68,21 +68,30 @@ export function epochOfJoiner(
   suite: CipherSuite,
   from: { readonly joiner: Uint8Array; readonly pskSecret: Uint8Array; readonly context: Uint8Array },
 ): EpochSeed {
-  const member = hkdfExtract(suite.hash, from.joiner, from.pskSecret)
-  const welcome = deriveSecret(suite, member, "welcome")
-  const epochSecret = expandWithLabel(suite, member, "epoch", from.context, suite.secretSize)
+  const { joiner, pskSecret, context } = from
+  return epochOfMember(suite, { ...memberSecrets(suite, joiner, pskSecret), joiner, context })
+}
+
+/**
+ * RFC 9420 §8, §12.4.3.1: what opens the GroupInfo of a Welcome, and what the epoch follows from once its context is known, which
+ * is inside.
+ */
+export function memberSecrets(suite: CipherSuite, joiner: Uint8Array, pskSecret: Uint8Array) {
+  const member = hkdfExtract(suite.hash, joiner, pskSecret)
+  return { member, welcome: deriveSecret(suite, member, "welcome") }
+}
+
+/** The epoch of {@link memberSecrets}. `member` is consumed by it. */
+export function epochOfMember(
+  suite: CipherSuite,
+  from: ReturnType<typeof memberSecrets> & { readonly joiner: Uint8Array; readonly context: Uint8Array },
+): EpochSeed {
+  const { member, welcome, joiner, context } = from
+  const epochSecret = expandWithLabel(suite, member, "epoch", context, suite.secretSize)
   wipe(member)
   const { secrets, encryption } = epochSecrets(suite, epochSecret)
   wipe(epochSecret)
-  return { secrets, encryption, welcome, joiner: from.joiner }
-}
-
-/** RFC 9420 §12.4.3.1: what opens the GroupInfo of a Welcome. */
-export function welcomeSecret(suite: CipherSuite, joiner: Uint8Array, pskSecret: Uint8Array): Uint8Array {
-  const member = hkdfExtract(suite.hash, joiner, pskSecret)
-  const welcome = deriveSecret(suite, member, "welcome")
-  wipe(member)
-  return welcome
+  return { secrets, encryption, welcome, joiner }
 }
 
 export function epochSecrets(

@@ -15,7 +15,7 @@ import { welcomeKey } from "../../src/group/commit.js"
 import { encodeContext } from "../../src/group/epoch.js"
 import { freshKeyPair, keyPackageRef } from "../../src/group/key-package.js"
 import { nodeIndex } from "../../src/indexes.js"
-import { epochOfJoiner, welcomeSecret } from "../../src/schedule/key-schedule.js"
+import { epochOfJoiner, memberSecrets } from "../../src/schedule/key-schedule.js"
 import { type Psk, pskSecret } from "../../src/schedule/psk.js"
 import { encryptorWithLabel } from "../../src/suite/labels.js"
 import { parentHash } from "../../src/tree/hashes.js"
@@ -246,7 +246,7 @@ export class ForgedGroup {
     const confirmationTag = suite.hash.hmac(seed.secrets.confirmation, groupContext.confirmedTranscriptHash)
     const unsigned = { groupContext, extensions: this.#withTree(forgery), confirmationTag, signer: this.committer }
     const groupInfo = this.#sign(unsigned, forgery)
-    const { key, nonce } = welcomeKey(suite, welcomeSecret(suite, joiner, secret))
+    const { key, nonce } = welcomeKey(suite, memberSecrets(suite, joiner, secret).welcome)
     const sealed = suite.aead.seal(key, nonce, encode(GroupInfo, groupInfo), new Uint8Array(0))
     const encryptedGroupInfo = forgery.encryptedGroupInfo?.(sealed) ?? sealed
     const ancestor = math.commonAncestor(this.committer, leafIndex(index))

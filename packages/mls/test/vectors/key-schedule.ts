@@ -3,8 +3,8 @@ import {
   exportSecret,
   externalKeyPair,
   joinerSecret,
+  memberSecrets,
   nextEpoch,
-  welcomeSecret,
 } from "../../src/schedule/key-schedule.js"
 import { GroupContext } from "../../src/wire.js"
 import { assertBytes, bytes, groupContext, type Hex, type Suites } from "./vector.js"
@@ -48,7 +48,7 @@ export function verify(vector: KeyScheduleVector, suites: Suites): void {
     const pskSecret = bytes(epoch.psk_secret)
     const joiner = joinerSecret(suite, { init, commitSecret, context })
     assertBytes(joiner, epoch.joiner_secret, "joiner_secret")
-    assertBytes(welcomeSecret(suite, joiner, pskSecret), epoch.welcome_secret, "welcome_secret, for a newcomer")
+    assertBytes(memberSecrets(suite, joiner, pskSecret).welcome, epoch.welcome_secret, "welcome_secret, for a newcomer")
 
     const seed = nextEpoch(suite, { init, commitSecret, pskSecret, context })
     const { secrets } = seed

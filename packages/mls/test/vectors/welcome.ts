@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { decode, encode } from "@conclave/codec"
-import { epochOfJoiner, welcomeSecret } from "../../src/schedule/key-schedule.js"
+import { epochOfJoiner, memberSecrets } from "../../src/schedule/key-schedule.js"
 import { pskSecret } from "../../src/schedule/psk.js"
 import { decryptWithLabel, expandWithLabel, refHash, verifyWithLabel } from "../../src/suite/labels.js"
 import { GroupContext, GroupInfo, GroupInfoTBS, GroupSecrets, KeyPackage, MLSMessage } from "../../src/wire.js"
@@ -31,7 +31,7 @@ export function verify(vector: WelcomeVector, suites: Suites): void {
   assert.deepEqual(secrets.psks, [])
 
   const noPsk = pskSecret(suite, [])
-  const secret = welcomeSecret(suite, secrets.joinerSecret, noPsk)
+  const { welcome: secret } = memberSecrets(suite, secrets.joinerSecret, noPsk)
   const key = expandWithLabel(suite, secret, "key", none, suite.aead.keySize)
   const nonce = expandWithLabel(suite, secret, "nonce", none, suite.aead.nonceSize)
   const info = decode(GroupInfo, suite.aead.open(key, nonce, welcome.encryptedGroupInfo, none)!)
