@@ -23,6 +23,20 @@ describe("a join that was staged", () => {
     assert.equal(joined.receive(group.encrypt(Uint8Array.of(7))).type, "application")
   })
 
+  it("is the only one of what was prepared, and staging it again leaves it as it is", () => {
+    const [alice, bob] = [person("alice"), person("bob")]
+    const group = create(alice)
+    const bundle = keyPackageOf(bob)
+    const commit = group.commit({ add: [bundle.keyPackage] })
+    group.apply(commit, dangerouslyAcceptAll(commit.claims))
+    const prepared = Group.prepareJoin({ ...bob.options, welcome: commit.welcome!, keyPackages: [bundle] })
+    const staged = prepared.stage()
+    assert.throws(() => prepared.stage(), { name: "RuleError" })
+    const joined = staged.accept(dangerouslyAcceptAll(staged.claims))
+    assert.equal(joined.receive(group.encrypt(Uint8Array.of(7))).type, "application")
+    assert.deepEqual(joined.epochAuthenticator, group.epochAuthenticator)
+  })
+
   it("has no secret left in memory when it was disposed of", () => {
     const secret = () => new Uint8Array(4).fill(1)
     const names = [

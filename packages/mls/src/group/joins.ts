@@ -34,7 +34,7 @@ export interface PreparedJoinOf<Group> {
   readonly signatures: () => readonly SignatureToVerify[]
   /** Checks the tree, once. With `signaturesVerified` the caller has verified all of `signatures`. @throws RuleError */
   readonly stage: (checks?: TreeChecks) => StagedJoinOf<Group>
-  /** The same in slices. Where it throws, or is left, what the Welcome told is destroyed: it cannot be staged again. */
+  /** The same in slices. In the end, and where it throws or is left, what the Welcome told is destroyed: it is staged once. */
   readonly stageInSlices: (checks?: TreeChecks) => Sliced<StagedJoinOf<Group>>
 }
 
