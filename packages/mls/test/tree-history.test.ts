@@ -187,8 +187,7 @@ class History {
         encryptionKey: this.#keyPair().publicKey,
         signatureKey: key.publicKey,
         credential: { type: "basic", identity: this.#bytes(4) },
-        // A value that is listed twice is still one value of one member.
-        capabilities: { versions: [1], cipherSuites: [1, 1], extensions: [], proposals: [], credentials: [1, 1] },
+        capabilities: this.#capabilities(),
         leafNodeSource: { type: "keyPackage", lifetime: { notBefore: 0n, notAfter: 1n } },
         extensions: [],
       },
@@ -203,7 +202,15 @@ class History {
     const { signature: _, ...unsigned } = leaf
     const encryptionKey = this.#keyPair().publicKey
     const position = { groupId, leafIndex: index }
-    return signLeafNode({ ...unsigned, encryptionKey, leafNodeSource }, this.#signers.get(index)!, position)
+    const renewed = { ...unsigned, encryptionKey, leafNodeSource, capabilities: this.#capabilities() }
+    return signLeafNode(renewed, this.#signers.get(index)!, position)
+  }
+
+  /** Most list the second suite, so that now and then all do. */
+  #capabilities() {
+    const second = this.#below(8) === 0 ? 1 : 2
+    // A value that is listed twice is still one value of one member.
+    return { versions: [1], cipherSuites: [1, second, 1], extensions: [], proposals: [], credentials: [1, 1] }
   }
 
   #keyPair() {
