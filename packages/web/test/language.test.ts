@@ -128,7 +128,7 @@ describe("the language of the page", { skip: noBrowser, timeout: 180_000 }, () =
     await anna.open("", (page) =>
       page.addInitScript(() => {
         // An empty document, which Firefox has before the page, has no storage.
-        if (location.protocol === "about:") return
+        if (self.origin === "null") return
         const looked = () => {
           if (document.body === null) requestAnimationFrame(looked)
           else sessionStorage.setItem("first", document.querySelector<HTMLElement>(".loading-state")?.innerText ?? "")
@@ -173,7 +173,8 @@ describe("the language of the page", { skip: noBrowser, timeout: 180_000 }, () =
     await page.getByRole("heading", { name: "Du", exact: true }).waitFor()
     assert.deepEqual(await englishIn(anna), [])
     await fits(anna, "you")
-    assert.notEqual(await page.evaluate(() => sessionStorage.getItem("first")), "Loading…")
+    const first = await page.evaluate(() => sessionStorage.getItem("first"))
+    assert.ok(first !== null && first !== "Loading…")
     await club.invite("anna").catch(() => {})
     await using dora = await openPerson(service, "dora")
     await dora.createConversation({ title: "Chor", members: ["anna"] })
