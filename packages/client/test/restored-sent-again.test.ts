@@ -70,31 +70,6 @@ describe("what a restored service had accepted, and has lost", () => {
   })
 })
 
-describe("a service that was restored before a device has learned by what key it signs", () => {
-  it("is followed by what it had signed", async () => {
-    await using backup = new Backup()
-    const alice = await backup.open("alice")
-    backup.lie = (request, answer) => {
-      if (request.type === "service") throw new Error("the line is down")
-      return answer
-    }
-    await alice.createConversation({ title: "notes" })
-    await backup.make()
-    await only(alice).send("lost")
-    await alice.sync().catch(() => {})
-    const { driver } = only(alice) as ConversationHandle
-    assert.equal(driver.moment().service, undefined)
-    // Its stream broke meanwhile.
-    driver.bring({ type: "interrupted" })
-    backup.lie = (_, answer) => answer
-    backup.restore()
-    await pass(backup.world, 30_000, alice)
-    assert.ok(!(await told(alice)).includes("missing"))
-    await only(alice).send("in its place")
-    assert.deepEqual(await texts(alice), ["lost", "in its place"])
-  })
-})
-
 describe("a commit that a restored service has lost", () => {
   it("is given back at once where the clock has been set back since", async () => {
     await using backup = new Backup()

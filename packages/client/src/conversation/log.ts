@@ -110,11 +110,12 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
     }
     position.read(answer.entries, headSeq, toldBy(answer))
   } else if (answer.type === "belowRetention") {
-    if (position.cursor < turn.state.facts.joinedAt) {
+    const { cursor } = position
+    if (cursor < turn.state.facts.joinedAt) {
       comeIn(turn)
       return "again"
     }
-    return doubt(turn, { seq: position.cursor, reason: "this device was away for too long", mayKnock: true })
+    return doubt(turn, { seq: cursor, reason: "this device was away for too long", mayKnock: true })
   } else if (answer.type === "denied") {
     // A service that was restored does not know the newest key.
     if (turn.state.disputes.mayAsk(turn.moment.now)) return { type: "service", prover: turn.state.prover }
@@ -124,9 +125,8 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
 }
 
 function isLaterIncarnation({ state, moment }: Turn, answer: DeliveryAnswer): boolean {
-  const known = moment.service?.incarnation ?? state.position.told?.incarnation
-  if (answer.type !== "entries" || known === undefined) return false
-  return answer.incarnation > known && state.disputes.mayAsk(moment.now)
+  if (answer.type !== "entries" || moment.service === undefined) return false
+  return answer.incarnation > moment.service.incarnation && state.disputes.mayAsk(moment.now)
 }
 
 /**

@@ -170,19 +170,18 @@ export class Position {
     this.#askedAt = undefined
   }
 
-  /** What was brought is not to be trusted, or of no use: it is read again. What the service has signed of the cursor is no less signed. */
+  /** What was brought is not to be trusted, or of no use: it is read again. */
   forget(): void {
     this.#page = []
     this.#pageAt = 0
     this.#streamed = []
-    this.#told = this.told
+    this.#told = undefined
     this.doubtHead()
   }
 
   /** Another place in the log, whose entries have to be read. */
   move(stored: StoredPosition): void {
     this.#stored = stored
-    this.#told = undefined
     this.forget()
   }
 
