@@ -13,7 +13,9 @@ const separator = process.argv.indexOf("--", 2)
 const names = process.argv.slice(2, separator < 0 ? undefined : separator)
 const options = separator < 0 ? [] : process.argv.slice(separator + 1)
 
-console.log(`Node ${process.version} (${process.platform} ${process.arch}), ${availableParallelism()} at a time`)
+// One more than there are cores: many wait for a server, a disk or a timer.
+const atOnce = availableParallelism() + 1
+console.log(`Node ${process.version} (${process.platform} ${process.arch}), ${atOnce} at a time`)
 const all = [...workspaces().map(({ folder }) => folder), "tools"].flatMap((folder) => compiledTests(folder))
 for (const name of names) {
   if (!all.some((file) => isNamed(file, name))) fail(`No test belongs to "${name}".`)
@@ -30,7 +32,7 @@ const { status, signal } = spawnSync(
   [
     "--test",
     "--test-reporter=spec",
-    `--test-concurrency=${availableParallelism()}`,
+    `--test-concurrency=${atOnce}`,
     // A test that hangs is a failure, not a wait.
     "--test-timeout=180000",
     ...options,
