@@ -333,4 +333,17 @@ export const found: Readonly<Record<string, Plan>> = {
       item(7_844, "restart", 2, 2, 0, 39_688_695),
     ],
   },
+  "a member gave back a request to leave of an epoch that its own commit had ended, and sent nothing else": {
+    seed: 1597,
+    devices: 4,
+    service: { store: "postgres", gateways: 3 },
+    items: [
+      item(1_000, "create", 0, 2, 0, 1_566_216_353),
+      item(4_590, "leave", 2, 0, 0, 395_970_886),
+      item(5_854, "outage", 0, 2, 5_118, 1_491_284_353),
+      item(6_620, "failover", 1, 2, 1, 1_687_955_444),
+      item(7_495, "leave", 3, 2, 0, 1_971_185_419),
+      item(7_669, "create", 0, 1, 0, 1_346_377_401),
+    ],
+  },
 }

@@ -337,4 +337,9 @@ export const gatewayBugs: readonly Bug[] = [
       },
     ],
   },
+  {
+    name: "a device gives back a proposal of an epoch that a commit has ended",
+    kept: "a member gave back a request to leave of an epoch that its own commit had ended, and sent nothing else",
+    changes: [{ file: "conversation/log.js", find: "forgetEnded(turn, entry);", replace: "" }],
+  },
 ]

@@ -56,6 +56,11 @@ export class Kept {
     this.#all = [...this.#all.filter((it) => it.n % HANDSHAKES_KEPT !== slot), handshake].sort((a, b) => a.n - b.n)
   }
 
+  delete(step: Changes, id: string, handshake: Handshake): void {
+    step.delete(recordKeys.keptHandshake(id, handshake.n % HANDSHAKES_KEPT))
+    this.#all = this.#all?.filter((it) => it !== handshake)
+  }
+
   /** The first lost commit: members who have not followed what is lost are in its epoch. */
   get lostCommit(): Handshake | undefined {
     return this.lost.find(({ kind }) => kind === "commit")

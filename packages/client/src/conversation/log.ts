@@ -21,6 +21,7 @@ import type { Answers, Next, QuestionOf } from "./question.js"
 import { following, unobstructed } from "./recovery.js"
 import { noteRenewed } from "./renewing.js"
 import {
+  forgetEnded,
   forgetLost,
   isBeforeEntrance,
   isKnownAgain,
@@ -400,6 +401,7 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
   state.staged = undefined
   moveOn(turn, entry)
   keepCommit(turn, { entry, isOwnPath: own && staged.path })
+  forgetEnded(turn, entry)
   // Members whom this device does not accept are in the group all the same: see `hold`.
   group.apply(
     staged,

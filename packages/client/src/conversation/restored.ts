@@ -252,6 +252,14 @@ export function isKnownAgain(turn: Turn, entry: Entry): boolean {
   return true
 }
 
+/** A commit has ended the epoch of proposals that are lost: nobody takes them any more, and nothing waits for them. */
+export function forgetEnded(turn: Turn, { epoch }: Entry): void {
+  const { facts, kept, key } = turn.state
+  if (facts.rewoundAt === undefined) return
+  for (const it of kept.lost) if (it.kind === "proposal" && it.epoch <= epoch) kept.delete(turn, key, it)
+  if (kept.lost.length === 0) endRestoring(turn)
+}
+
 function endRestoring(turn: Turn): void {
   turn.state.kept.forget()
   turn.state.again = undefined
