@@ -265,7 +265,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     inClient("device/stream")("this.#cursorsMax > 1) {", "this.#cursorsMax < 0) {"),
   ],
   H11b: [
-    inClient("service/clock")("this.#offset = Number(", "this.#offset = 0 * Number("),
+    inClient("service/clock")("{ offset: Number(", "{ offset: 0 * Number("),
     inClient("device/subscription")("if (isRefusal(answer)) {", "if (answer === undefined) {"),
     inClient("device/subscription")(
       "if (this.#openSince !== undefined && timers.elapsed() - this.#openSince > steady)",

@@ -2,17 +2,14 @@ import type { Conversation } from "@conclave/client/browser"
 import type { MemberDevice } from "@conclave/headless/browser"
 import { useId, useRef, useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
-import { problem } from "../profile/words.js"
 import { words } from "../words/words.js"
-import { Confirmation } from "./dialog.js"
-import { ChevronIcon, ShieldIcon } from "./icons.js"
+import { ChevronIcon } from "./icons.js"
 import { part } from "./part.js"
 import { Avatar, PersonName } from "./person.js"
 import { moveInList } from "./roving.js"
 import { VerifiedMark } from "./verified-mark.js"
 
-const MemberDevices = part(() => import("./member-devices.js").then((it) => it.MemberDevices))
-const Verify = part(() => import("./verify.js").then((it) => it.Verify))
+const MemberDetail = part(() => import("./member-detail.js").then((it) => it.MemberDetail))
 
 export interface MembersProps {
   readonly profile: Profile
@@ -148,67 +145,4 @@ function MemberMark({ profile: { headless }, id, name, devices = [] }: MemberMar
   if (comparison !== "none") return <VerifiedMark comparison={comparison} />
   const isNew = devices.some(({ signatureKey }) => headless.newDevice(name, signatureKey) !== undefined)
   return isNew ? <span class="compared is-changed">{words().members.newDevice}</span> : null
-}
-
-interface MemberDetailProps extends MembersProps {
-  readonly name: string
-}
-
-/** Whether a member is verified, with which devices they are here, and what one can do about them. */
-function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
-  const [doing, setDoing] = useState<"verify" | "remove">()
-  const [trouble, setTrouble] = useState("")
-  const comparison = profile.headless.comparison(conversation.id, name)
-  const who = profile.called(name)
-  const remove = () => {
-    setDoing(undefined)
-    conversation.remove(name).catch((error: unknown) => setTrouble(problem(error, { names: [name] })))
-  }
-  return (
-    <section class="member-detail" aria-label={words().members.about(who)}>
-      <p class={comparison === "changed" ? "is-strange" : undefined}>
-        {comparison === "compared"
-          ? words().trust.isVerified(who)
-          : comparison === "changed"
-            ? words().trust.changedText(who)
-            : words().trust.notVerified(who)}
-      </p>
-      <div class="action-row">
-        <button
-          type="button"
-          class={comparison === "compared" ? "button" : "button button-primary"}
-          onClick={() => setDoing("verify")}
-        >
-          <ShieldIcon />{" "}
-          {comparison === "compared"
-            ? words().members.showCode
-            : comparison === "changed"
-              ? words().members.verifyAgain
-              : words().members.verifyShort}
-        </button>
-        <button type="button" class="button button-danger-quiet" onClick={() => setDoing("remove")}>
-          {words().members.remove}
-        </button>
-      </div>
-      {trouble !== "" && (
-        <p class="field-problem" role="alert">
-          {trouble}
-        </p>
-      )}
-      <MemberDevices profile={profile} id={conversation.id} name={name} />
-      {doing === "verify" && (
-        <Verify profile={profile} conversation={conversation} name={name} onClose={() => setDoing(undefined)} />
-      )}
-      {doing === "remove" && (
-        <Confirmation
-          title={words().members.removeTitle(who)}
-          action={words().members.removeNamed(who)}
-          onConfirm={remove}
-          onClose={() => setDoing(undefined)}
-        >
-          {words().members.removeText(who)}
-        </Confirmation>
-      )}
-    </section>
-  )
 }
