@@ -114,8 +114,10 @@ export class Person implements AsyncDisposable {
 
   async createConversation(title: string, people = ""): Promise<void> {
     await this.page.getByRole("button", { name: "New conversation" }).first().click()
-    await this.page.getByLabel("Title").first().fill(title)
-    await this.page.getByLabel("People").fill(people)
+    // The group beside it has a title of its own.
+    const dialog = this.page.getByRole("dialog")
+    await dialog.getByLabel("Title").fill(title)
+    await dialog.getByLabel("People").fill(people)
     await this.page.getByRole("button", { name: "Create", exact: true }).click()
     await this.page.getByRole("heading", { level: 1, name: title }).waitFor()
   }

@@ -51,7 +51,7 @@ describe("a browser without room", { timeout: 240_000 }, () => {
     assert.deepEqual(await audit(page), [])
     await alice.screenshot("no-room-light")
     await page.getByRole("button", { name: "New conversation" }).click()
-    await page.getByLabel("Title").first().fill("another")
+    await page.getByRole("dialog").getByLabel("Title").fill("another")
     await page.getByRole("button", { name: "Create", exact: true }).click()
     await page.getByRole("dialog").getByRole("alert").getByText("This browser did not store it").waitFor()
     await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click()

@@ -5,9 +5,11 @@ import { clockTime } from "../profile/time.js"
 import { titleOf } from "../profile/words.js"
 import { words } from "../words/words.js"
 import { AlertIcon, ClockIcon } from "./icons.js"
-import { KeyAlertBanner } from "./key-alerts.js"
+import { part } from "./part.js"
 import { ReportButton } from "./report-button.js"
 import { addressOf } from "./route.js"
+
+const KeyAlertBanner = part(() => import("./key-alerts.js").then((it) => it.KeyAlertBanner))
 
 /** What stands above everything until the user has seen it: each says one thing to do. */
 export function Alerts({ profile }: { readonly profile: Profile }) {

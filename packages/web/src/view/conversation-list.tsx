@@ -7,13 +7,13 @@ import { Rows, type RowsProps } from "./conversation-rows.js"
 import { ChevronIcon, Mark, PersonIcon, PlusIcon } from "./icons.js"
 import { InvitationRows } from "./invitations.js"
 import { Connection } from "./line.js"
+import { NewConversation } from "./new-conversation.js"
 import { part } from "./part.js"
 import { Avatar, PersonName } from "./person.js"
 import { addressOf } from "./route.js"
 import { SettingsButton } from "./settings-button.js"
 import { useAlone } from "./use-alone.js"
 
-const NewConversation = part(() => import("./new-conversation.js").then((it) => it.NewConversation))
 const SearchResults = part(() => import("./search-results.js").then((it) => it.SearchResults))
 
 export interface ConversationListProps {
