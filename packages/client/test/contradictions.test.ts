@@ -24,6 +24,15 @@ const only = (client: Client) => [...client.conversations.values()][0]!
 
 const ENOUGH = 200
 
+/** Every Welcome is of a place that no log has got to. */
+const withFarPlaces = (world: World) =>
+  tampered(world.transport("delivery"), async (_, pass) => {
+    const answer = decode(DeliveryResponse, await pass())
+    if (answer.type !== "inboxEntries") return encode(DeliveryResponse, answer)
+    const entries = answer.entries.map((it) => ({ ...it, seq: 2n ** 40n }))
+    return encode(DeliveryResponse, { ...answer, entries })
+  })
+
 describe("a service that answers for ever what it was not asked for", () => {
   /** Bob's service lies while `lies` is set, and is silent after so many questions. */
   async function liar(lie: (request: DeliveryRequest, answer: DeliveryResponse) => DeliveryResponse) {
@@ -188,13 +197,7 @@ describe("a service that answers for ever what it was not asked for", () => {
 
   it("by a Welcome's place that the log has not got to does not keep a device away", async () => {
     await using world = new World({ inMemory: true })
-    const delivery = tampered(world.transport("delivery"), async (_, pass) => {
-      const answer = decode(DeliveryResponse, await pass())
-      if (answer.type !== "inboxEntries") return encode(DeliveryResponse, answer)
-      const entries = answer.entries.map((it) => ({ ...it, seq: 2n ** 40n }))
-      return encode(DeliveryResponse, { ...answer, entries })
-    })
-    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery: withFarPlaces(world) })]
     const team = await alice.createConversation({ members: ["bob"] })
     await settle(bob, alice)
     await team.send("one")
@@ -208,13 +211,7 @@ describe("a service that answers for ever what it was not asked for", () => {
 
   it("by a Welcome's place that the log has not got to hides nothing from who was told how far the inviter had read", async () => {
     await using world = new World({ inMemory: true })
-    const delivery = tampered(world.transport("delivery"), async (_, pass) => {
-      const answer = decode(DeliveryResponse, await pass())
-      if (answer.type !== "inboxEntries") return encode(DeliveryResponse, answer)
-      const entries = answer.entries.map((it) => ({ ...it, seq: 2n ** 40n }))
-      return encode(DeliveryResponse, { ...answer, entries })
-    })
-    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery: withFarPlaces(world) })]
     const team = await alice.createConversation({ members: [] })
     await team.refresh()
     await alice.sync()
