@@ -44,11 +44,11 @@ export function mayBegin(turn: Turn, head: HeadClaim, seq: bigint): boolean {
   return turn.moment.service === undefined || isSigned(turn, head)
 }
 
-/** Whether the log is followed from where whoever invited this device claims to have read it; otherwise the service alone is to blame. */
+/** Whether this device follows the log from the place that its inviter claims to have read; if not, only the service is to blame. */
 export function followsClaim({ state, moment }: Turn): boolean {
   const { cursor, chainHash } = state.position
   if (cursor >= state.facts.joinedAt || chainHash.length === 0) return false
-  // What is before the first entry is the same in all logs, whoever claims it.
+  // All logs of a group have the same hash before their first entry.
   return (
     cursor > 0n ||
     !equalBytes(
