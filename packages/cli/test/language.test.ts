@@ -144,7 +144,7 @@ describe("a service that is started in German", () => {
         child.stdout!.on("data", (chunk) => {
           text += chunk
         })
-        // The last that it says before it waits for a signal.
+        // The last that it says before a signal comes.
         child.stderr!.on("data", (chunk) => {
           if (String(chunk).includes("andere Rechner")) child.kill("SIGTERM")
         })

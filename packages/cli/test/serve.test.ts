@@ -33,6 +33,15 @@ describe("conclave serve", () => {
     }
   })
 
+  it("ends with 0 on a signal that comes with its first line", async () => {
+    using folder = new Folder()
+    const { code, errors } = await conclave(["serve", "--port", "0", "--host", "0.0.0.0", "--data", folder.path], {
+      started: (child) => child.stdout!.once("data", () => child.kill("SIGTERM")),
+    })
+    assert.equal(code, 0)
+    assert.match(errors, /^SIGTERM: answering what is under way, then closing$/m)
+  })
+
   it("tells an address that can be opened where it listens at all addresses", async () => {
     await using service = await Service.start(new Folder(), 0, { words: ["--host", "0.0.0.0"] })
     assert.match(service.announcement, /^Conclave is at http:\/\/127\.0\.0\.1:\d+\/\n/)

@@ -139,9 +139,11 @@ export const serve = command({
       ...told,
     }
     await using service = await start({ place, host, port, page, fastOpen, metrics, ...shared })
+    // Heard before the first line is told: a script that waits for it may send the signal at once.
+    const interrupted = interruption()
     const serverKey = service.fastOpen?.publicKey ?? keys?.publicKey
     await announce(service, { terminal, place, host, publicUrl, page, serverKey, policy: fastOpen?.policy })
-    const signal = await interruption()
+    const signal = await interrupted
     const drain = given.drain ?? (given.database === undefined ? 0 : DRAIN_MILLISECONDS)
     if (drain > 0) {
       terminal.tell(`${signal}: handing clients over to other processes, for ${drain / 1000} s at most`)
