@@ -171,6 +171,32 @@ describe("a clock that is wrong", () => {
   })
 })
 
+describe("a clock that was set right", () => {
+  const [HOUR, DAY] = [3_600_000, 86_400_000]
+
+  it("is not corrected by what was learned before, when it has got as far again", () => {
+    const right = 1_000_000_000_000
+    let now = right + 3 * HOUR
+    const clock = new ServiceClock(() => now)
+    clock.learn(BigInt(right))
+    now = right
+    assert.equal(clock.lifetimeNow(), right)
+    now += 4 * HOUR
+    assert.deepEqual([clock.now(), clock.lifetimeNow()], [now, now])
+  })
+
+  it("is not corrected by it either where it was set right long after that was learned", () => {
+    const right = 1_000_000_000_000
+    let now = right + 5 * DAY
+    const clock = new ServiceClock(() => now)
+    clock.learn(BigInt(right))
+    now += 6 * DAY
+    assert.equal(clock.now(), right + 6 * DAY)
+    now -= 5 * DAY
+    assert.deepEqual([clock.now(), clock.lifetimeNow()], [now, now])
+  })
+})
+
 describe("whatever is refused", () => {
   const runnerOf = (
     job: () => Promise<void>,

@@ -7,7 +7,9 @@ const SET_BACK_MILLISECONDS = 60_000
 /** This device's clock, corrected by what the Delivery Service says of its own. */
 export class ServiceClock {
   readonly #now: () => number
-  #learned = { offset: 0, at: Number.NEGATIVE_INFINITY }
+  #offset = 0
+  /** What this device's clock has shown at most since it was set back last. */
+  #latest = Number.NEGATIVE_INFINITY
 
   /** `now`: Unix time in milliseconds. */
   constructor(now: () => number) {
@@ -16,23 +18,28 @@ export class ServiceClock {
 
   /** What the service's clock shows, as far as that is known: for proofs, which the service alone checks. */
   now(): number {
-    return Math.max(0, this.#now() + this.#offset())
+    const now = this.#look()
+    return Math.max(0, now + this.#offset)
   }
 
   /** For lifetimes of leaf nodes, which are a matter between members: corrected by two days at most. */
   lifetimeNow(): number {
     const most = CORRECTION_MILLISECONDS_MAX
-    return this.#now() + Math.min(most, Math.max(-most, this.#offset()))
+    const now = this.#look()
+    return now + Math.min(most, Math.max(-most, this.#offset))
   }
 
   /** `serviceTime`: Unix time in milliseconds, as the service has just told it. */
   learn(serviceTime: bigint): void {
-    const at = this.#now()
-    this.#learned = { offset: Number(BigInt.asUintN(53, serviceTime)) - at, at }
+    const now = this.#look()
+    this.#offset = Number(BigInt.asUintN(53, serviceTime)) - now
   }
 
-  #offset(): number {
-    const { offset, at } = this.#learned
-    return this.#now() < at - SET_BACK_MILLISECONDS ? 0 : offset
+  #look(): number {
+    const now = this.#now()
+    const isSetBack = now < this.#latest - SET_BACK_MILLISECONDS
+    if (isSetBack) this.#offset = 0
+    this.#latest = isSetBack ? now : Math.max(this.#latest, now)
+    return now
   }
 }
