@@ -15,9 +15,9 @@ import { deliveryService } from "@conclave/delivery"
 import { authStore, deliveryStore, openDatabase } from "@conclave/sqlite"
 import { directTransport, type Transport, TransportError } from "@conclave/transport"
 import { Position } from "../src/conversation/position.js"
-import type { Client } from "../src/index.js"
+import { type Client, MemoryProfile, memoryStore } from "../src/index.js"
 import { later, until } from "./support/counting.js"
-import { tampered } from "./support/tampered.js"
+import { type Pass, tampered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
@@ -317,6 +317,46 @@ describe("a service that was restored from a backup", () => {
     for (let round = 0; round < 5; round++) invited.push((await carol.createConversation({ members: ["bob"] })).id)
     await settle(bob)
     assert.ok(invited.some((id) => bob.conversations.has(id)))
+  })
+})
+
+describe("a service that says each time that it was restored", () => {
+  it("does not have a device that follows no log read its inbox again and again", async () => {
+    await using world = new World({ inMemory: true })
+    const profile = new MemoryProfile()
+    const policy = { keyPackages: 4, invitations: () => "decline" as const }
+    const { branch } = world
+    let [lies, asked] = [false, 0]
+    let inbox: Uint8Array | undefined
+    const lie = async (request: DeliveryRequest, pass: Pass) => {
+      if (request.type === "service" && lies) {
+        asked++
+        return (await world.restore(branch)).transport.request(deliveryRequests.encode(request))
+      }
+      const answer = await pass()
+      if (request.type !== "inbox") return answer
+      const read = decode(DeliveryResponse, answer)
+      if (read.type === "inboxEntries" && read.entries.length > 0) inbox ??= answer
+      return lies ? inbox! : answer
+    }
+    const open = (live: boolean) =>
+      world.open("bob", {
+        ...{ policy, live, store: memoryStore(profile) },
+        delivery: tampered(world.transport("delivery"), lie),
+      })
+    const [alice, bob] = [await world.open("alice"), await open(false)]
+    // He knows who the service is, and has read something of his inbox.
+    const own = await bob.createConversation({})
+    await own.send("hello, me")
+    await own.leave()
+    await alice.createConversation({ members: ["bob"] })
+    await settle(bob)
+    await bob.close()
+    lies = true
+    await open(true)
+    await until(() => asked > 0, "it is asked what it says of itself")
+    await later(500)
+    assert.ok(asked < 10, `${asked} times`)
   })
 })
 

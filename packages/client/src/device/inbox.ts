@@ -51,7 +51,8 @@ export class Inbox {
     const { delivery, serviceKeys, transactions, signal } = means
     // Nothing else would tell this device that numbers up to its cursor are given again.
     const hasRead = transactions.profile.inboxCursor > 0n && serviceKeys.pinned !== undefined
-    if (hasRead && !followsAny()) await serviceKeys.ask(signal)
+    // It is read now: a service that says each time that it was restored would have it read again without end.
+    if (hasRead && !followsAny()) await serviceKeys.ask(signal, () => {})
     for (let isForgotten = false; ; ) {
       const before = transactions.profile.inboxCursor
       const page = await delivery.inbox(before, signal)

@@ -36,15 +36,15 @@ export class ServiceKeys implements Reloadable {
     this.#pinned = record === undefined ? undefined : decode(PinnedService, record)
   }
 
-  /** Asks the service what it says of itself. */
-  async ask(signal: AbortSignal): Promise<void> {
+  /** Asks the service what it says of itself. `onRestored` is called in the place of what these options have for that. */
+  async ask(signal: AbortSignal, onRestored = this.#options.onRestored): Promise<void> {
     const { identity } = await this.#options.delivery.service(signal)
-    await this.#learn(identity)
+    await this.#learn(identity, onRestored)
   }
 
   /** An event says what is news. A key that nothing connects to the one before is pinned as well: the person has been warned. */
-  async #learn(identity: ServiceIdentity): Promise<void> {
-    const { provider, transactions, now, onRestored } = this.#options
+  async #learn(identity: ServiceIdentity, onRestored: () => void): Promise<void> {
+    const { provider, transactions, now } = this.#options
     const suite = serviceSuite(provider)
     await transactions.run(undefined, (transaction) => {
       const news = newsOf(suite, this.#pinned, identity)
