@@ -190,3 +190,40 @@ describe("a wish, where the service shows the log and takes nothing, as if it di
     })
   }
 })
+
+describe("a pause", () => {
+  it("is over where the clock has been set back since it began", async () => {
+    await using world = new World({ inMemory: true })
+    let [ahead, isHidden] = [0, false]
+    const delivery = tampered(world.transport("delivery"), async (request, pass) =>
+      isHidden && request.type === "read"
+        ? encode(DeliveryResponse, { type: "notFound", groupId: request.groupId })
+        : pass(),
+    )
+    const alice = await world.open("alice")
+    const bob = await world.open("bob", { delivery, now: () => world.now + ahead })
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await taken(bob)
+    const { driver } = only(bob) as ConversationHandle
+    const look = async () => {
+      driver.bring({ type: "head unknown" })
+      await driver.runner.once()
+    }
+    ahead = 365 * 86_400_000
+    isHidden = true
+    await look()
+    assert.deepEqual(
+      (await taken(bob)).map(({ type }) => type),
+      ["missing"],
+    )
+    ahead = 0
+    isHidden = false
+    await team.send("here we are")
+    await look()
+    assert.deepEqual(
+      (await only(bob).history()).map(({ text }) => text),
+      ["here we are"],
+    )
+  })
+})

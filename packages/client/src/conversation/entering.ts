@@ -26,7 +26,7 @@ import { forgetDepartures } from "./leaving.js"
 import { ownMessageAt, placeOwn, placePassed } from "./messages.js"
 import { found, missing } from "./missing.js"
 import type { Answers, Next, QuestionOf } from "./question.js"
-import { following, KNOCK_LEAVES_MAX, pauseAfter } from "./recovery.js"
+import { following, KNOCK_LEAVES_MAX, PAUSE_MILLISECONDS_MAX, pauseAfter } from "./recovery.js"
 import type { Turn } from "./turn.js"
 
 /**
@@ -101,7 +101,7 @@ function isKnownOther({ state, moment }: Turn, name: string, signatureKey: Uint8
 }
 
 /** A service that answers each knock at once with something else would otherwise be asked without pause. */
-const NEXT_KNOCK = { first: 2_000, most: 6 * 3_600_000 }
+const NEXT_KNOCK = { first: 2_000, most: PAUSE_MILLISECONDS_MAX }
 
 /** An alarm: whoever made it is a member, or the service. Another knock is left, as the members are others meanwhile. */
 function refuseAnswer(turn: Turn, seq: bigint, why: string): Next {

@@ -11,7 +11,7 @@ import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 import type { Dispute } from "./disputes.js"
 import { missing } from "./missing.js"
 import type { Next } from "./question.js"
-import { pauseAfter } from "./recovery.js"
+import { isPauseOver, pauseAfter } from "./recovery.js"
 import { isRestored, rewindIfRestored, sendAgain } from "./restored.js"
 import type { Moment, State } from "./state.js"
 import type { Turn } from "./turn.js"
@@ -68,7 +68,7 @@ export function confirmHead(turn: Turn): Next {
   const { state, moment } = turn
   const { position, disputes } = state
   const { told, chainHash } = position
-  const isDue = disputes.pause === undefined || disputes.pause.retryAt <= moment.now
+  const isDue = disputes.pause === undefined || isPauseOver(disputes.pause.retryAt, moment.now)
   if (disputes.wantsService && isDue) return { type: "service", prover: state.prover }
   if (chainHash.length === 0) return "again"
   // The commit by which this device came is not where it was told: what is said from now on is for this device.

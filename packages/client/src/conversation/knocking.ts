@@ -8,7 +8,7 @@ import { examine, giveUpKnock } from "./entering.js"
 import { isSigned } from "./heads.js"
 import { found, isUnknown, missing, refusedAsMissing } from "./missing.js"
 import type { Next } from "./question.js"
-import { type Knocking, pauseAfter } from "./recovery.js"
+import { isPauseOver, type Knocking, pauseAfter } from "./recovery.js"
 import { followHeadIfRestored, proversOf } from "./restored.js"
 import type { State } from "./state.js"
 import type { Turn } from "./turn.js"
@@ -37,7 +37,7 @@ export function knock(turn: Turn): Next {
   const { state, moment } = turn
   const { knocking, intervals } = state
   const due = knockDue(state)
-  if (due !== undefined && moment.now < due) return "idle"
+  if (due !== undefined && !isPauseOver(due, moment.now)) return "idle"
   if (state.isGroupMissing) return { type: "group" }
   const { newest } = intervals
   // Nobody who is in there can read a knock: another invitation helps.

@@ -9,6 +9,7 @@ import { departureDue, leave } from "./leaving.js"
 import { readLog } from "./log.js"
 import { encrypted } from "./messages.js"
 import type { Next, Question } from "./question.js"
+import { isPauseOver } from "./recovery.js"
 import { mayPrecedeRenewal, renewalDue, renewIfOld } from "./renewing.js"
 import { IDEMPOTENCY_ID_SIZE } from "./request.js"
 import { againDue, appendAgain, quietUntil, rewind } from "./restored.js"
@@ -41,7 +42,7 @@ function turnOf(turn: Turn): Next {
   const { state, moment } = turn
   const { status } = state.facts
   if (endedStatuses.has(status)) return "idle"
-  if (state.obstacle.type === "missing" && moment.now < state.obstacle.pause.retryAt) return "idle"
+  if (state.obstacle.type === "missing" && !isPauseOver(state.obstacle.pause.retryAt, moment.now)) return "idle"
   if (state.rewinding !== undefined && state.isFollowing) return rewind(turn, state.rewinding)
   if (state.staged !== undefined) return { type: "judge", wish: undefined, claims: claimsOf(state.staged) }
   if (status === "recovering") {
@@ -101,7 +102,7 @@ function sendQuietly(turn: Turn, until: number, wishes: readonly Numbered[]): Ne
     }
     return "idle"
   }
-  if (obstacle.type === "deferred" && moment.now < obstacle.pause.retryAt) return "idle"
+  if (obstacle.type === "deferred" && !isPauseOver(obstacle.pause.retryAt, moment.now)) return "idle"
   return sendNext(turn, next, [next])
 }
 
@@ -109,7 +110,7 @@ function send(turn: Turn, wishes: readonly Numbered[]): Next {
   const { state, moment } = turn
   const [next] = wishes
   const { obstacle } = state
-  if (obstacle.type === "deferred" && moment.now < obstacle.pause.retryAt) {
+  if (obstacle.type === "deferred" && !isPauseOver(obstacle.pause.retryAt, moment.now)) {
     // Letting members go is tried later; meanwhile they can read what is said, as before they asked.
     const onlyLetsGo = obstacle.of === "commit" && state.commit?.wishes.length === 0
     if (next?.[1].type !== "message" || !onlyLetsGo) return "idle"

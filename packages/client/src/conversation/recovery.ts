@@ -13,6 +13,14 @@ export interface PauseLimits {
   readonly most: number
 }
 
+/** The longest of all pauses: between answers to knocks that were of no use. */
+export const PAUSE_MILLISECONDS_MAX = 6 * 3_600_000
+
+/** Whether a pause is over at `now`. One that would take longer than any was measured by a clock that has been set back since. */
+export function isPauseOver(retryAt: number, now: number): boolean {
+  return retryAt <= now || retryAt - now > PAUSE_MILLISECONDS_MAX
+}
+
 export function pauseAfter(now: number, before: Pause | undefined, { first, most }: PauseLimits): Pause {
   const tries = (before?.tries ?? 0) + 1
   return { tries, retryAt: now + Math.min(most, first * 2 ** Math.min(tries - 1, 30)) }

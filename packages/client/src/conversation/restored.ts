@@ -8,7 +8,7 @@ import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 import { HANDSHAKES_KEPT, type Handshake } from "./kept.js"
 import { found, missing, mistrust } from "./missing.js"
 import type { Next } from "./question.js"
-import { following, KNOCK_LEAVES_MAX, pauseAfter, type Rewinding, unobstructed } from "./recovery.js"
+import { following, isPauseOver, KNOCK_LEAVES_MAX, pauseAfter, type Rewinding, unobstructed } from "./recovery.js"
 import { IDEMPOTENCY_ID_SIZE, idempotencyIdOf, moved } from "./request.js"
 import { targetOf } from "./sending.js"
 import type { Moment, State } from "./state.js"
@@ -320,7 +320,8 @@ export function againDue(state: State, now: number): number | undefined {
   const count = group?.memberCount ?? outline.shown?.names.length ?? 1
   const own = Number(group?.ownLeafIndex ?? outline.shown?.ownLeafIndex ?? 0) % count
   const wait = Math.min(own * TURN_MILLISECONDS, Math.floor((own * ALL_TURNS_MILLISECONDS) / count))
-  return Math.max(since + wait, again?.retryAt ?? 0)
+  const retryAt = again === undefined || isPauseOver(again.retryAt, now) ? 0 : again.retryAt
+  return Math.max(since + wait, retryAt)
 }
 
 /** Whether the commit is lost by which this device came in, and others have to give it back: see `keepEntrance`. */
