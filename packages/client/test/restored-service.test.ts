@@ -1,5 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { decode } from "@conclave/codec"
+import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { TransportError } from "@conclave/transport"
 import type { Client } from "../src/index.js"
 import { Backup, only, pass, texts } from "./support/backup.js"
@@ -293,6 +295,33 @@ describe("a service that was restored from a backup", () => {
     }
     await bob.sync().catch(() => {})
     assert.ok(pages > 1)
+    await bob.close()
+    backup.lie = (_, answer) => answer
+    backup.restore()
+    await team.send("instead")
+    const again = await backup.open("bob")
+    await settle(again)
+    assert.deepEqual(await texts(again), ["after the backup", "instead"])
+  })
+
+  it("is followed by a device that read what was signed before that, when it knew of it already, and was started again", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = [await backup.open("alice"), await backup.open("bob")]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await backup.make()
+    await team.send("after the backup")
+    // One of the service's processes has heard of the restore, and others have not.
+    const asking = deliveryRequests.encode({ type: "service" })
+    const said = decode(DeliveryResponse, await backup.restore().transport.request(asking))
+    backup.takeBack()
+    let asked = 0
+    backup.lie = (request, answer, to) => {
+      if (to !== "bob" || request.type !== "service") return answer
+      if (asked++ > 0) throw new TransportError("the line is broken", { retryable: true })
+      return said
+    }
+    await bob.sync().catch(() => {})
+    assert.ok(asked > 1)
     await bob.close()
     backup.lie = (_, answer) => answer
     backup.restore()

@@ -105,10 +105,13 @@ export function confirmFirst(turn: Turn): void {
   if (facts.head === undefined && told !== undefined && chainHash.length > 0) confirm(turn, { ...told, chainHash })
 }
 
-/** Whether the service has signed this, now or as it was known before. */
+/** Whether the service has signed this. What it has signed before it was restored is noted, too: nothing else may show that later. */
 function confirm(turn: Turn, head: HeadClaim): boolean {
   const { state, moment } = turn
-  if (!isSigned(turn, head)) return false
+  if (!isSigned(turn, head)) {
+    noteEarlier(turn, head)
+    return false
+  }
   state.position.takeTold()
   state.disputes.pause = undefined
   const { incarnation, seq, chainHash, signature } = head
