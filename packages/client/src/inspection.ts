@@ -53,7 +53,7 @@ export interface InspectedHead {
   /** 32 bytes. */
   readonly chainHash: Uint8Array
   readonly incarnation: bigint
-  /** When this device has taken it, by its own clock. */
+  /** When this device has taken it as the end of the log, by its own clock; the time 0 where there was more to read. */
   readonly at: Date
   /** The service's key that has signed it, 32 bytes of Ed25519; `undefined` where none that this device knows has. */
   readonly signedBy: Uint8Array | undefined

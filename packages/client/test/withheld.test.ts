@@ -43,7 +43,7 @@ describe("a message that is said to have expired", () => {
       if (isHidden) await hideNext()
       await team.send(text)
     }
-    return { world, bob, open, say, hideNext, service }
+    return { world, bob, team, hide, open, say, hideNext, service }
   }
   const rejected = async (client: Client) =>
     (await taken(client)).flatMap((it) => (it.type === "rejected" ? [it.code] : []))
@@ -72,6 +72,22 @@ describe("a message that is said to have expired", () => {
     await again.sync()
     assert.deepEqual(await texts(again), ["one", "here I am"])
     assert.deepEqual(await rejected(again), [])
+  })
+
+  it("may have expired before a newcomer came to read it", async () => {
+    const { world, team, hide, say } = await pair()
+    await using _ = world
+    const delivery = answered(world.transport("delivery"), (_, answer) => hide(answer))
+    const carol = await world.open("carol", { delivery })
+    await team.invite("carol")
+    // More than one page.
+    for (let n = 0; n < 300; n++) await team.send(`${n}`)
+    await say("long ago", { isHidden: true })
+    world.now += 3 * DAY
+    await say("here you are")
+    await settle(carol)
+    assert.equal((await texts(carol)).at(-1), "here you are")
+    assert.deepEqual(await rejected(carol), [])
   })
 
   it("may have expired where this device's clock was put back", async () => {

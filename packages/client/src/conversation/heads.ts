@@ -105,8 +105,11 @@ export function confirmFirst(turn: Turn): void {
   if (facts.head === undefined && told !== undefined && chainHash.length > 0) confirm(turn, { ...told, chainHash })
 }
 
-/** Whether the service has signed this. What it has signed before it was restored is noted, too: nothing else may show that later. */
-function confirm(turn: Turn, head: HeadClaim): boolean {
+/**
+ * Whether the service has signed this; `isEnd`: it is the log's end. What it has signed before it was restored is noted, too: nothing else
+ * may show that later.
+ */
+function confirm(turn: Turn, head: HeadClaim, isEnd = turn.state.position.isAtHead): boolean {
   const { state, moment } = turn
   if (!isSigned(turn, head)) {
     noteEarlier(turn, head)
@@ -116,7 +119,9 @@ function confirm(turn: Turn, head: HeadClaim): boolean {
   state.disputes.pause = undefined
   const { incarnation, seq, chainHash, signature } = head
   if (isRestored(turn)) sendAgain(turn)
-  turn.update({ head: { incarnation, seq, chainHash, signature }, headAt: BigInt(moment.now) })
+  // Where there is more to read, what has expired after it may have done so long before.
+  const headAt = isEnd ? BigInt(moment.now) : 0n
+  turn.update({ head: { incarnation, seq, chainHash, signature }, headAt })
   settleDisputes(turn)
   return true
 }
@@ -127,7 +132,7 @@ function noteEarlier(turn: Turn, { incarnation, seq, chainHash, signature }: Hea
   const isEarlier = incarnation < (moment.service?.incarnation ?? 0n)
   const claim = { incarnation, seq, chainHash, signature }
   if (state.facts.head === undefined && isEarlier && signer(turn, claim) !== undefined) {
-    turn.update({ head: claim, headAt: BigInt(moment.now) })
+    turn.update({ head: claim, headAt: 0n })
   }
 }
 
@@ -163,7 +168,7 @@ export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined
   if (told !== undefined && confirm(turn, { ...told, chainHash: position.chainHash })) return "again"
   const { headSeq: seq, chainHash, incarnation, signature } = answer
   const isSame = seq === position.cursor && equalBytes(chainHash, position.chainHash)
-  if (isSame && confirm(turn, { seq, chainHash, incarnation, signature })) return "again"
+  if (isSame && confirm(turn, { seq, chainHash, incarnation, signature }, true)) return "again"
   // There is more to read meanwhile, or less: the log says it. So it does where nothing has been read yet.
   if (seq !== position.cursor || position.chainHash.length === 0) {
     position.doubtHead()

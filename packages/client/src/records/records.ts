@@ -234,7 +234,7 @@ export const ConversationState = struct("ConversationState", {
   unseen: vector(struct("Unseen", { epoch: uint64, count: uint32 })),
   /** The newest head that this device has read, and whose signature it has verified. */
   head: optional(HeadClaim),
-  /** When that was, Unix time in milliseconds. */
+  /** When that was, if it was the end of the log, Unix time in milliseconds; otherwise 0. */
   headAt: uint64,
   /** The seq of the commit by which this device came in: what is before it was never meant for this device. */
   joinedAt: uint64,
