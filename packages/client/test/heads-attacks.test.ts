@@ -171,3 +171,59 @@ describe("evidence", () => {
     assert.equal(made.type, "alreadyExists")
   })
 })
+
+describe("a service that is of one incarnation for some, and of a later one for others", () => {
+  it("is accused where it goes on saying so, as it shows two histories of which nobody compares the heads", async () => {
+    await using world = new World()
+    let shown = world.branch
+    const alice = await world.open("alice", { delivery: through(() => shown) })
+    const bob = await world.open("bob")
+    const team = await alice.createConversation({ title: "team", members: ["bob"] })
+    await settle(alice, bob)
+    await team.send("hello")
+    await settle(alice, bob)
+    await taken(bob)
+    shown = await world.restore()
+    await alice.sync()
+    await team.send("Bob, do NOT pay that bill")
+    const says = async (text: string) => {
+      await team.send(text)
+      await world.branch.place(only(bob), (await shown.entries(team)).at(-1)!)
+      await bob.sync()
+    }
+    await says("see you tomorrow")
+    world.now += 300_000
+    // One of its processes may not have heard yet that it was restored.
+    await says("are you there?")
+    assert.deepEqual(await contradictions(bob), [])
+    world.now += 300_000
+    for (const text of ["hello?", "well?"]) await says(text)
+    const [told, ...others] = await contradictions(bob)
+    assert.deepEqual([told?.by, told?.accused, told?.evidence.length, others.length], ["alice", "service", 0, 0])
+    assert.deepEqual((await texts(bob)).slice(-4), ["see you tomorrow", "are you there?", "hello?", "well?"])
+  })
+
+  it("is not accused where it says so late", async () => {
+    await using world = new World()
+    let [shown, shownBob] = [world.branch, world.branch]
+    const alice = await world.open("alice", { delivery: through(() => shown) })
+    const bob = await world.open("bob", { delivery: through(() => shownBob) })
+    const team = await alice.createConversation({ title: "team", members: ["bob"] })
+    await settle(alice, bob)
+    await team.send("hello")
+    await settle(alice, bob)
+    shown = await world.restore()
+    await alice.sync()
+    for (const text of ["one", "two"]) {
+      await team.send(text)
+      if (text === "one") await world.branch.place(only(bob), (await shown.entries(team)).at(-1)!)
+      else shownBob = shown
+      await bob.sync()
+      world.now += 3_600_000
+    }
+    await team.send("three")
+    await bob.sync()
+    assert.deepEqual(await contradictions(bob), [])
+    assert.deepEqual((await texts(bob)).slice(-3), ["one", "two", "three"])
+  })
+})

@@ -18,6 +18,8 @@ export class Disputes {
   waiting: Dispute[] = []
   /** The service has to be asked what it says of itself: a member knows more than this device. */
   wantsService = false
+  /** A member's word, signed by the service, for a later incarnation than it says that it has; since when (Unix time in milliseconds). */
+  later: (Dispute & { readonly since: number }) | undefined
   /** When the service is asked again for its signature. */
   pause: Pause | undefined
   /** How often, since when (Unix time in milliseconds), the service was asked what it says of itself because of what it answered. */

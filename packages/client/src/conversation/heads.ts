@@ -145,6 +145,7 @@ export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined
     return { type: "group" }
   }
   disputes.wantsService = false
+  settleLater(turn)
   // Where the chain hash at the cursor is not known, nothing can be compared with a signature.
   const told = position.chainHash.length === 0 ? undefined : position.told
   if (told !== undefined) {
@@ -197,7 +198,9 @@ export function compareHead(
   // Logs may be shorter after a backup was restored: what was said before that cannot be compared.
   if (claim.incarnation < incarnation) return
   if (claim.incarnation > incarnation) {
-    if (signer(turn, claim) !== undefined) state.disputes.wantsService = true
+    if (signer(turn, claim) === undefined) return
+    state.disputes.wantsService = true
+    state.disputes.later ??= { who: "later", by: nameOf(by.credential) ?? "", claim, since: moment.now }
     return
   }
   const hash = claim.seq < seq ? state.chain.hashAt(claim.seq) : undefined
@@ -208,6 +211,26 @@ export function compareHead(
   state.disputes.waiting.push({ who, by: nameOf(by.credential) ?? "", claim })
   const { head } = state.facts
   if (head?.incarnation === claim.incarnation && head.seq >= claim.seq) settleDisputes(turn)
+}
+
+/** By then, whichever of a service's processes is asked knows that it was restored. */
+const LATER_MILLISECONDS = 600_000
+
+/**
+ * A service that has signed for a later incarnation, and goes on saying that it has an earlier one, says something else to others: what
+ * members say of the log is compared with nothing then.
+ */
+function settleLater(turn: Turn): void {
+  const { state, moment } = turn
+  const { later } = state.disputes
+  const known = moment.service?.incarnation
+  if (later === undefined || known === undefined) return
+  const { by, claim, since, who } = later
+  if (claim.incarnation <= known) state.disputes.later = undefined
+  else if (moment.now - since >= LATER_MILLISECONDS && state.disputes.isNews(who)) {
+    const reason = `${by} has read what the service has signed as incarnation ${claim.incarnation}, and here it says that it is ${known}`
+    tell(turn, { by, accused: "service", reason, evidence: undefined })
+  }
 }
 
 /** Says what is known of each dispute, with evidence where the service has signed both. */
