@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import type { Entry } from "@conclave/contracts/delivery"
+import { TransportError } from "@conclave/transport"
 import type { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
 import { Backup, only, pass, texts } from "./support/backup.js"
@@ -150,5 +151,37 @@ describe("a newcomer whose inviter has claimed nothing", () => {
     await pass(backup.world, 120_000, dave)
     await settle(alice, bob, dave)
     assert.deepEqual(await texts(dave), ["hello, Dave"])
+  })
+})
+
+describe("a newcomer who did not know who the service is, and had read nothing when it was restored", () => {
+  it("blames nobody, is not stopped by what others give back after her place, and is let in", async () => {
+    await using backup = new Backup()
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    const dave = await backup.open("dave")
+    await backup.make()
+    await only(bob).refresh()
+    await settle(alice, bob)
+    await only(alice).invite("dave")
+    backup.lie = (request, answer, to) => {
+      const isOfLog = request.type === "read" || request.type === "head"
+      if (to === "dave" && isOfLog) throw new TransportError("the line is broken", { retryable: true })
+      return answer
+    }
+    await dave.sync().catch(() => {})
+    const { joinedAt } = stateOf(dave).facts
+    backup.lie = (_, answer) => answer
+    const restored = backup.restore()
+    for (const text of ["one", "two", "three"]) await only(carol).send(text)
+    await pass(backup.world, 60_000, alice, bob)
+    const begun = (await restored.entries(only(alice))).findLast(({ begins }) => begins !== undefined)
+    assert.ok(begun !== undefined && begun.seq > joinedAt)
+    await pass(backup.world, 30_000, dave)
+    assert.deepEqual(await told(dave), ["joined", "restored", "missing"])
+    await pass(backup.world, 2 * TEN_MINUTES, dave, alice, bob, carol)
+    assertOneGroup(alice, bob, carol, dave)
+    await only(alice).send("hello, Dave")
+    await settle(alice, dave)
+    assert.equal((await texts(dave)).at(-1), "hello, Dave")
   })
 })

@@ -36,12 +36,11 @@ export function isSigned(turn: Turn, claim: HeadClaim): boolean {
 }
 
 /**
- * Whether a newcomer takes the log up where whoever invited it had read: from there on it has to lead to the commit `seq`. Before the
- * service has been asked for its key, nobody knows whether it has signed.
+ * Whether a newcomer takes the log up where whoever invited it had read, as the service has signed: from there on it has to lead to the
+ * commit `seq`.
  */
 export function mayBegin(turn: Turn, head: HeadClaim, seq: bigint): boolean {
-  if (head.seq >= seq) return false
-  return turn.moment.service === undefined || isSigned(turn, head)
+  return head.seq < seq && isSigned(turn, head)
 }
 
 /** Whether this device follows the log from the place that its inviter claims to have read; if not, only the service is to blame. */

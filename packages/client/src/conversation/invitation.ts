@@ -7,7 +7,7 @@ import type { Continues } from "../access/structs.js"
 import type { StoredClaim } from "../kinds/fields.js"
 import { recordKeys, type StoredInvitation, type StoredMessage } from "../records/records.js"
 import { continueNothing, type TakenOver, takeOver } from "./continuing.js"
-import { isSigned, mayBegin } from "./heads.js"
+import { mayBegin } from "./heads.js"
 import { following, unobstructed } from "./recovery.js"
 import { noFacts, type State } from "./state.js"
 import type { Turn } from "./turn.js"
@@ -59,7 +59,7 @@ export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer
     // What is between that and the commit is checked, and not read.
     state.position.move({ cursor: head.seq, chainHash: head.chainHash, lastCommit: undefined })
     state.chain.start(head.seq, head.chainHash)
-    turn.update({ joinedAt: seq, head: isSigned(turn, head) ? head : undefined })
+    turn.update({ joinedAt: seq, head })
   } else beginBefore(turn, seq)
   state.recovery = following
   state.refused = undefined

@@ -217,7 +217,9 @@ export class Inbox {
   }
 
   async #enter({ entry, staged, told, judgement, by, answer, continues }: Entering): Promise<void> {
-    const { stock, find, make, register } = this.#options
+    const { means, stock, find, make, register } = this.#options
+    // What the inviter had read is of use where it is known by what key the service signs.
+    if (told?.head !== undefined && means.serviceKeys.pinned === undefined) await means.serviceKeys.ask(means.signal)
     const known = find(hex(entry.groupId))
     const conversation = known ?? make(entry.groupId)
     const used = await stock.find(staged.keyPackageRef)
