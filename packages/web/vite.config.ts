@@ -15,6 +15,9 @@ export default defineConfig({
     target: "es2022",
     modulePreload: false,
     rolldownOptions: {
+      // No module of ours does anything by being read, or by asking for a global of the browser.
+      treeshake: { propertyReadSideEffects: false, unknownGlobalSideEffects: false },
+      optimization: { inlineConst: { mode: "all", pass: 3 } },
       output: {
         // What parts share is in the page's own script: a start on a slow line asks for one file.
         codeSplitting: {
