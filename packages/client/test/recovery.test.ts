@@ -5,7 +5,8 @@ import { AuthResponse, authRequests, RECOVERY_KEY_LABEL, RecoveryKeyTBS } from "
 import { signWithLabel } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
 import type { ConversationHandle } from "../src/device/handle.js"
-import { makeRecoveryText, recoverySigner } from "../src/identity/recovery-secret.js"
+import { recoverySigner } from "../src/identity/recovery-secret.js"
+import { makeRecoveryText } from "../src/identity/recovery-text.js"
 import {
   type Client,
   type ClientEvent,

@@ -2,23 +2,7 @@ import { encode, opaque, struct, utf8 } from "@conclave/codec"
 import { RECOVERY_SUITE } from "@conclave/contracts/auth"
 import { type CryptoProvider, equalBytes, type SigningKey } from "@conclave/crypto"
 import { cipherSuite } from "@conclave/mls"
-
-/** 160 bits, at random: nobody guesses it, so nothing has to make guessing slow. */
-const SECRET_SIZE = 20
-/** 20 bits: of a million wrong ones, one is taken for a recovery key. */
-const CHECK_CHARACTERS = 4
-const GROUP = 4
-/** Crockford's base 32: no I, L, O and U. */
-const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-const CHARACTERS = (SECRET_SIZE * 8) / 5 + CHECK_CHARACTERS
-
-/** What a person writes down: 36 digits and letters in groups of four. */
-export function makeRecoveryText(provider: CryptoProvider, random: (length: number) => Uint8Array): string {
-  const secret = random(SECRET_SIZE)
-  const text = base32(secret) + checkOf(provider, secret)
-  secret.fill(0)
-  return text.match(new RegExp(`.{${GROUP}}`, "g"))!.join("-")
-}
+import { ALPHABET, CHARACTERS, CHECK_CHARACTERS, checkOf } from "./recovery-text.js"
 
 const Seed = struct("ConclaveRecoverySeed", { label: utf8, name: utf8, secret: opaque })
 
@@ -50,23 +34,6 @@ function secretIn(provider: CryptoProvider, text: string): Uint8Array {
   const isTrue = equalBytes(encoder.encode(plain.slice(-CHECK_CHARACTERS)), encoder.encode(checkOf(provider, secret)))
   if (!isTrue) throw new TypeError("this is not a recovery key: a digit or letter is wrong, or two changed places")
   return secret
-}
-
-function checkOf(provider: CryptoProvider, secret: Uint8Array): string {
-  const label = new TextEncoder().encode("Conclave recovery key check")
-  return base32(provider.hashes["SHA-256"]!.digest(label, secret).subarray(0, 5)).slice(0, CHECK_CHARACTERS)
-}
-
-/** Of whole groups of five bytes. */
-function base32(bytes: Uint8Array): string {
-  let [text, value, bits] = ["", 0, 0]
-  for (const byte of bytes) {
-    value = (value << 8) | byte
-    bits += 8
-    for (; bits >= 5; bits -= 5) text += ALPHABET[(value >>> (bits - 5)) & 31]
-    value &= (1 << bits) - 1
-  }
-  return text
 }
 
 function bytesOf(values: readonly number[]): Uint8Array {
