@@ -14,6 +14,7 @@ import { breaksRegistration, intervalBegun } from "./epoch-interval.js"
 import { compareHead, confirmFirst, followsClaim, isWithheld, probe } from "./heads.js"
 import { noteCommit } from "./inspecting.js"
 import { hold, nobodyJudged } from "./judging.js"
+import { mislabelled } from "./label.js"
 import { forgetDepartures, leaveNow, markLeaving, takeProposal } from "./leaving.js"
 import { announceTitleIfDue, ownMessageAt, placeOwn, placePassed, takeMessage } from "./messages.js"
 import { found, missing, mistrust } from "./missing.js"
@@ -216,13 +217,11 @@ function follow(turn: Turn, entry: Entry): Followed {
       return "followed"
     }
     if (isTooEarly(state, entry)) {
-      const what = `${kind} ${seq} comes before what the service lost when it was restored`
-      if (entry.begins !== undefined) return stop(turn, entry, { reason: `${what}, and registers a key`, by: "" })
-      moveOn(turn, entry)
-      turn.reject("UNREADABLE", `${what}: it was passed over`)
-      return "followed"
+      return passOver(turn, entry, `${kind} ${seq} comes before what the service lost when it was restored`)
     }
   }
+  const wrong = mislabelled(entry)
+  if (wrong !== undefined) return passOver(turn, entry, `${kind} ${seq} of epoch ${entry.epoch} ${wrong}`)
   // A commit or proposal may lead to what is not stored: what came before it is.
   if (kind !== "application") turn.flushGroup()
   const { group } = state
@@ -231,6 +230,14 @@ function follow(turn: Turn, entry: Entry): Followed {
     return { type: "open", entry, work: group.openMessage(entry.body, options) }
   }
   return receive(turn, entry, () => group.receive(entry.body, options))
+}
+
+/** Garbage in the eyes of all members, without a look into it. */
+function passOver(turn: Turn, entry: Entry, what: string): Followed {
+  if (entry.begins !== undefined) return stop(turn, entry, { reason: `${what}, and registers a key`, by: "" })
+  moveOn(turn, entry)
+  turn.reject("UNREADABLE", `${what}: it was passed over`)
+  return "followed"
 }
 
 /** A commit that adds, or reaches, many was opened in slices. */
