@@ -1,6 +1,18 @@
-import { decode, encode, enumeration, fixed, opaque, optional, struct, uint8, uint64, vector } from "@conclave/codec"
+import {
+  boolean,
+  decode,
+  encode,
+  enumeration,
+  fixed,
+  opaque,
+  optional,
+  struct,
+  uint8,
+  uint64,
+  vector,
+} from "@conclave/codec"
 import type { SigningKey } from "@conclave/crypto"
-import { type CipherSuite, expandWithLabel, signWithLabel } from "@conclave/mls"
+import { type CipherSuite, expandWithLabel, type OutgoingCommit, signWithLabel } from "@conclave/mls"
 import type { Extension } from "@conclave/mls/wire"
 
 /*
@@ -104,6 +116,27 @@ export function tellNewcomers({ secret: intervalSecret, accessKey }: IntervalKey
     continues: undefined,
   })
   return { extensionType: NEWCOMER_EXTENSION, extensionData }
+}
+
+const ENTRANCE_EXTENSION = 0xf0c2
+/** Of a commit, whose kind is 3. */
+const Link = struct("ChainLink", {
+  kind: uint8,
+  epoch: uint64,
+  bodyHash: fixed(32),
+  begins: optional(struct("Interval", { accessKey: fixed(32), removes: boolean })),
+})
+
+/** The commit that a Welcome belongs to; `keys` are of the interval that it begins. */
+export function nameCommit(
+  suite: CipherSuite,
+  { message, epoch, removals }: Pick<OutgoingCommit, "message" | "epoch" | "removals">,
+  keys?: IntervalKeys,
+): Extension {
+  const sha256 = suite.provider.hashes["SHA-256"]!
+  const begins = keys && { accessKey: keys.accessKey, removes: removals.length > 0 }
+  const link = encode(Link, { kind: 3, epoch: epoch - 1n, bodyHash: sha256.digest(message), begins })
+  return { extensionType: ENTRANCE_EXTENSION, extensionData: encode(fixed(32), sha256.digest(link)) }
 }
 
 /** `undefined` where the Welcome tells nothing of the kind. */

@@ -1,7 +1,7 @@
 import { DecodeError, decode, encode } from "@conclave/codec"
 import { type Answers, type Knock, KnockTBS, SignedKnock } from "@conclave/contracts/knocks"
 import { LeafNode } from "@conclave/mls/wire"
-import { IntervalKeys, openWith, sealWith, tellNewcomers } from "./interval-keys.js"
+import { IntervalKeys, nameCommit, openWith, sealWith, tellNewcomers } from "./interval-keys.js"
 import type { Mallory } from "./mallory.js"
 
 /*
@@ -80,11 +80,11 @@ export function readmission(mallory: Mallory, keyPackage: Uint8Array, name: stri
   const made = group.commit({
     add: [keyPackage],
     remove: [mallory.leafOf(name)],
-    welcomeExtensions: (exportNext) => {
+    welcomeExtensions: (exportNext, commit) => {
       keys = IntervalKeys.of(mallory.suite, group.id, (label, context, length) =>
         exportNext({ label, context, length }),
       )
-      return [tellNewcomers(keys)]
+      return [tellNewcomers(keys), nameCommit(mallory.suite, commit, keys)]
     },
   })
   return { made, keys: keys!, welcome: made.welcome! }

@@ -2,7 +2,7 @@ import { deviceIdOf } from "@conclave/contracts/auth"
 import type { Entry } from "@conclave/contracts/delivery"
 import { type CryptoProvider, equalBytes } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
-import type { CipherSuite, Exporter, Group, KeyPackageBundle, Signer } from "@conclave/mls"
+import type { CipherSuite, Exporter, Group, GroupChanges, KeyPackageBundle, Signer } from "@conclave/mls"
 import * as realMls from "@conclave/mls"
 import {
   type Ask,
@@ -24,7 +24,7 @@ import {
   registrationContent,
 } from "./contract.js"
 import type { Mls } from "./hostile.js"
-import { IntervalKeys, tellNewcomers, toldBy } from "./interval-keys.js"
+import { IntervalKeys, nameCommit, tellNewcomers, toldBy } from "./interval-keys.js"
 
 export interface MalloryOptions {
   readonly provider?: CryptoProvider
@@ -38,6 +38,8 @@ export interface MalloryOptions {
 
 const SUITE = 1
 const text = new TextEncoder()
+
+export type WelcomeExtensions = NonNullable<GroupChanges["welcomeExtensions"]>
 
 /** Somebody without the SDK: speaks to the services and to the group with nothing in between. */
 export class Mallory {
@@ -212,7 +214,10 @@ export class Mallory {
     const { id: groupId, epoch } = group
     const keysOf = (exportNext: Exporter) =>
       IntervalKeys.of(this.suite, groupId, (label, context, length) => exportNext({ label, context, length }))
-    const welcomeExtensions = (exportNext: Exporter) => [tellNewcomers(keysOf(exportNext))]
+    const welcomeExtensions: WelcomeExtensions = (exportNext, commit) => {
+      const keys = keysOf(exportNext)
+      return [tellNewcomers(keys), nameCommit(this.suite, commit, commit.path ? keys : undefined)]
+    }
     const made = group.commit({ welcomeExtensions, ...changes })
     const after = made.path ? keysOf((it) => group.exportSecretAfter(made, it.label, it.context, it.length)) : undefined
     const begins = after && { accessKey: after.accessKey, removes: made.removals.length > 0 }

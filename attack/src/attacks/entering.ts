@@ -4,8 +4,8 @@ import { MLSMessage } from "@conclave/mls/wire"
 import { type Attack, outcome } from "../attack.js"
 import { askAuth } from "../contract.js"
 import type { Hostility } from "../hostile.js"
-import { tellNewcomers } from "../interval-keys.js"
-import { describe, type Mallory, Refused } from "../mallory.js"
+import { nameCommit, tellNewcomers } from "../interval-keys.js"
+import { describe, type Mallory, Refused, type WelcomeExtensions } from "../mallory.js"
 import { eventsOf, inWords, settle, type Team, tries, type World } from "../world.js"
 
 /**
@@ -139,7 +139,7 @@ async function takeOver(mallory: Mallory, groupId: Uint8Array, names: readonly s
   const add = packages.map(({ keyPackage }) => keyPackage)
   const recipients = packages.map(({ deviceId }) => deviceId)
   // They can read and write in the log with the key that she knows.
-  const welcomeExtensions = () => [tellNewcomers(keys!)]
+  const welcomeExtensions: WelcomeExtensions = (_, commit) => [tellNewcomers(keys!), nameCommit(mallory.suite, commit)]
   return mallory.commit({ add, path: false, welcomeExtensions }, recipients)
 }
 

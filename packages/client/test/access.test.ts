@@ -4,7 +4,7 @@ import { encode } from "@conclave/codec"
 import { cipherSuite } from "@conclave/mls"
 import { IntervalKeys, openWith, sealWith } from "../src/access/interval-keys.js"
 import { openAnswer, openKnock, sealAnswers } from "../src/access/knocks.js"
-import { newcomerExtension, readNewcomer } from "../src/access/newcomer.js"
+import { entranceExtension, newcomerExtension, readNewcomer } from "../src/access/newcomer.js"
 import { NEWCOMER_EXTENSION, Newcomer } from "../src/access/structs.js"
 import { Intervals } from "../src/conversation/intervals.js"
 import { provider } from "./support/world.js"
@@ -62,17 +62,28 @@ describe("what is sealed under a knock key", () => {
 
 describe("what a Welcome tells a newcomer", () => {
   const keys = made()
+  const commit = random(32)
+  const named = entranceExtension(commit)
   const told = { version: 1, intervalSecret: keys.secret, accessKey: keys.accessKey, head: undefined }
   const reading = (changes: Partial<Newcomer>) => {
     const extensionData = encode(Newcomer, { ...told, continues: undefined, ...changes })
-    return readNewcomer(suite, [{ extensionType: NEWCOMER_EXTENSION, extensionData }])
+    return readNewcomer(suite, [{ extensionType: NEWCOMER_EXTENSION, extensionData }, named])
   }
 
   it("is the interval in force, if it tells anything", () => {
-    const read = readNewcomer(suite, [newcomerExtension(keys, undefined)])
-    assert.deepEqual([read?.keys.accessKey, read?.keys.secret], [keys.accessKey, keys.secret])
+    const read = readNewcomer(suite, [newcomerExtension(keys, undefined), named])
+    assert.deepEqual([read?.keys.accessKey, read?.keys.secret, read?.commit], [keys.accessKey, keys.secret, commit])
     assert.equal(readNewcomer(suite, []), undefined)
     assert.equal(readNewcomer(suite, [{ extensionType: 0xf0c0, extensionData: random(9) }]), undefined)
+  })
+
+  it("is refused where it does not name its commit, with a hash", () => {
+    const own = newcomerExtension(keys, undefined)
+    assert.throws(() => readNewcomer(suite, [own]), /^RangeError: a Welcome that does not name its commit: /)
+    for (const data of [random(31), random(33), random(0)]) {
+      const cut = { ...named, extensionData: data }
+      assert.throws(() => readNewcomer(suite, [own, cut]), /^DecodeError/)
+    }
   })
 
   it("is refused where it is of a later version, or secret and key do not belong together", () => {

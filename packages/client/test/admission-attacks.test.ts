@@ -13,7 +13,7 @@ import { fromHex, hex } from "../src/bytes.js"
 import { intervalOf } from "../src/conversation/epoch-interval.js"
 import { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
-import { expected, Mallory, noise } from "./support/mallory.js"
+import { entranceOf, expected, Mallory, noise, type WelcomeExtensions } from "./support/mallory.js"
 import { answered } from "./support/tampered.js"
 import { assertTogether } from "./support/team.js"
 import { provider, settle, taken, World } from "./support/world.js"
@@ -206,7 +206,10 @@ describe("a member who sends a Welcome to somebody who knocks", () => {
     await loseTrack()
     const { mallory } = await Mallory.inside(world, carol)
     const { deviceId, keyPackage } = await mallory.claim("bob")
-    const welcomeExtensions = () => [newcomerExtension(mallory.keys!, undefined)]
+    const welcomeExtensions: WelcomeExtensions = (_, commit) => [
+      newcomerExtension(mallory.keys!, undefined),
+      entranceOf(commit),
+    ]
     const own = Group.create({ ...mallory.options, groupId })
     const { welcome } = own.commit({ add: [keyPackage], welcomeExtensions })
     // All others pass this over.
@@ -308,9 +311,10 @@ describe("an answer to a knock", () => {
       const { keyPackage } = decodeKeyPackageBundle(bundle)
       const { welcome } = group.commit({
         add: [keyPackage],
-        welcomeExtensions: (exportNext) => {
+        welcomeExtensions: (exportNext, commit) => {
           const keys = intervalOf(suite, of, exportNext)
-          return tells === undefined ? [newcomerExtension(keys, undefined)] : tells(keys)
+          const own = tells === undefined ? [newcomerExtension(keys, undefined)] : tells(keys)
+          return [...own, entranceOf(commit)]
         },
       })
       return welcome!

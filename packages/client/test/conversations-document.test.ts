@@ -3,7 +3,7 @@ import { createCipheriv, createHash, createHmac, createPublicKey, verify } from 
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
-import { ACCESS_LABEL, Access, AccessTBS, noAccess, Pass } from "@conclave/contracts/access"
+import { ACCESS_LABEL, Access, AccessTBS, Interval, noAccess, Pass } from "@conclave/contracts/access"
 import { REVOCATION_LABEL, RevocationTBS, RevokedDevice } from "@conclave/contracts/auth"
 import {
   DEVICE_REQUEST_LABEL,
@@ -23,9 +23,16 @@ import { cipherSuite, createKeyPackage, decodeKeyPackage, signWithLabel } from "
 import { LeafNode } from "@conclave/mls/wire"
 import { INTERVAL_LABEL, IntervalKeys } from "../src/access/interval-keys.js"
 import { isSignedBy, openAnswer, openKnock, sealAnswers, sealKnock } from "../src/access/knocks.js"
-import { newcomerExtension, readNewcomer } from "../src/access/newcomer.js"
+import { commitHash, entranceExtension, newcomerExtension, readNewcomer } from "../src/access/newcomer.js"
 import { SignalTBS, SignedSignal } from "../src/access/signals.js"
-import { KnockContext, NEWCOMER_EXTENSION, NEWCOMER_VERSION, Newcomer } from "../src/access/structs.js"
+import {
+  ENTRANCE_EXTENSION,
+  Entrance,
+  KnockContext,
+  NEWCOMER_EXTENSION,
+  NEWCOMER_VERSION,
+  Newcomer,
+} from "../src/access/structs.js"
 import { LINKS_KEPT } from "../src/conversation/chain.js"
 import { declinedData } from "../src/conversation/declining.js"
 import { intervalOf } from "../src/conversation/epoch-interval.js"
@@ -70,6 +77,7 @@ function makeVectors() {
     access: accessVector(keys),
     ...knockVectors(keys),
     newcomer: newcomerVector(keys),
+    entrance: entranceVector(keys),
     payload: payloadVector(),
     revocation: revocationVector(signerOf("alice").key, signerOf("alice's phone").key),
   }
@@ -194,6 +202,17 @@ function newcomerVector(keys: IntervalKeys) {
   const told = { group_id: hex(continues.groupId), names: continues.names }
   const continuing_data = hex(newcomerExtension(keys, undefined, continues).extensionData)
   return { extension_type: extensionType, extension_data: hex(extensionData), continues: told, continuing_data }
+}
+
+/** Without an interval, and with one. */
+function entranceVector({ accessKey }: IntervalKeys) {
+  return [undefined, { accessKey, removes: true }].map((begins) => {
+    const body = derived("commit", 100)
+    const hash = commitHash(sha256, { kind: "commit", epoch: 7n, body, begins })
+    const { extensionType, extensionData } = entranceExtension(hash)
+    const of = { epoch: 7, body: hex(body), begins: begins ? hex(encode(Interval, begins)) : "" }
+    return { ...of, extension_type: extensionType, extension_data: hex(extensionData) }
+  })
 }
 
 function payloadVector() {
@@ -374,8 +393,18 @@ describe("the vectors beside docs/conversations.md", () => {
     const before = joined(v(unhex(continues.group_id)), v(joined(...continues.names.map((name) => v(text(name))))))
     assert.equal(continuing_data, hex(joined(told, Uint8Array.of(1), before)))
     const extension = { extensionType: extension_type, extensionData: unhex(continuing_data) }
-    const { keys, continues: read } = readNewcomer(suite, [extension])!
+    const { keys, continues: read } = readNewcomer(suite, [extension, entranceExtension(new Uint8Array(32))])!
     assert.deepEqual([hex(keys.accessKey), read?.names], [interval.access_key, continues.names])
+  })
+
+  it("name the commit of a Welcome, by the extension that the document names", () => {
+    const kind = Uint8Array.of(3)
+    for (const { epoch, body, begins, extension_type, extension_data } of vectors.entrance) {
+      assert.equal(extension_type, Number(named("extension type of Entrance")))
+      const registered = begins === "" ? Uint8Array.of(0) : joined(Uint8Array.of(1), unhex(begins))
+      const link = joined(kind, u64(epoch), sha256(unhex(body)), registered)
+      assert.equal(extension_data, hex(sha256(link)))
+    }
   })
 
   it("are payloads as the document says", () => {
@@ -411,7 +440,7 @@ async function service(at: number) {
 const codecs = [
   ...[Access, AccessTBS, Pass, LogHead, ServiceIdentity, HeadClaim, Evidence, Envelope, HandshakeData],
   ...[DeliveryRequest, DeliveryResponse, DeviceRequestTBS, EntryKind],
-  ...[SignalTBS, SignedSignal, KnockTBS, SignedKnock, KnockContext, Newcomer, payload.Payload],
+  ...[SignalTBS, SignedSignal, KnockTBS, SignedKnock, KnockContext, Newcomer, Entrance, payload.Payload],
   ...[RevocationTBS, RevokedDevice],
 ]
 
@@ -453,6 +482,7 @@ describe("docs/conversations.md", () => {
     assert.equal(named("revocation"), REVOCATION_LABEL)
     assert.equal(number("extension type of Newcomer"), NEWCOMER_EXTENSION)
     assert.equal(number("version of Newcomer"), NEWCOMER_VERSION)
+    assert.equal(number("extension type of Entrance"), ENTRANCE_EXTENSION)
     assert.equal(number("version of a payload"), payload.PAYLOAD_VERSION)
     assert.equal(number("version of an envelope"), ENVELOPE_VERSION)
     assert.equal(number("version of HandshakeData"), HANDSHAKE_DATA_VERSION)

@@ -6,7 +6,7 @@ import { newcomerExtension } from "../src/access/newcomer.js"
 import { intervalIn, intervalOf } from "../src/conversation/epoch-interval.js"
 import { encodePayload, type Payload } from "../src/conversation/payload.js"
 import type { Client, ClientEvent } from "../src/index.js"
-import { expected, Mallory, noise } from "./support/mallory.js"
+import { entranceOf, expected, Mallory, noise, type WelcomeExtensions } from "./support/mallory.js"
 import { answered } from "./support/tampered.js"
 import { assertUndisturbed, only, team } from "./support/team.js"
 import { provider, settle, taken, World } from "./support/world.js"
@@ -429,7 +429,10 @@ async function sendWelcome(
   const deviceId = mallory.deviceIdOf(signatureKey!)
   const claimed = expected(await mallory.ask({ type: "claimKeyPackage", deviceId, cipherSuite: 1 }), "keyPackage")
   const group = Group.create({ ...mallory.options, groupId: leadsTo })
-  const welcomeExtensions = () => [newcomerExtension(mallory.keys!, undefined)]
+  const welcomeExtensions: WelcomeExtensions = (_, commit) => [
+    newcomerExtension(mallory.keys!, undefined),
+    entranceOf(commit),
+  ]
   const { welcome } = group.commit({ add: [claimed.keyPackage], welcomeExtensions })
   const parts = { welcome: welcome!, recipients: [{ deviceId }], begins: undefined, answers: undefined }
   const body = noise(groupId, 0n)

@@ -12,7 +12,7 @@ import type { ConversationHandle } from "../src/device/handle.js"
 import { Envelope, encodeEnvelope, encodeHandshakeData, HandshakeData, headInHandshake } from "../src/heads/claims.js"
 import { type Client, type ClientEvent, verifyEvidence } from "../src/index.js"
 import { pair, relay } from "./support/histories.js"
-import { expected, Mallory } from "./support/mallory.js"
+import { entranceOf, expected, Mallory, type WelcomeExtensions } from "./support/mallory.js"
 import { answered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
@@ -356,7 +356,10 @@ describe("a newcomer", () => {
     expected(await mallory.ask(creation), "done")
     const { deviceId, keyPackage } = await mallory.claim("carol")
     const head: HeadClaim = { incarnation: 1n, seq: 2n, chainHash: provider.random(32), signature: new Uint8Array(64) }
-    const welcomeExtensions = () => [newcomerExtension(mallory.keys!, head)]
+    const welcomeExtensions: WelcomeExtensions = (_, commit) => [
+      newcomerExtension(mallory.keys!, head),
+      entranceOf(commit),
+    ]
     const outgoing = group.commit({ add: [keyPackage], welcomeExtensions })
     const commit = { welcome: outgoing.welcome!, recipients: [{ deviceId }], begins: undefined, answers: undefined }
     expected(await mallory.append(groupId, { kind: "commit", epoch: 0n, body: outgoing.message, commit }), "accepted")

@@ -10,7 +10,7 @@ import { fromHex } from "../src/bytes.js"
 import { intervalIn } from "../src/conversation/epoch-interval.js"
 import type { Client, ClientPolicy, Invitation } from "../src/index.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
-import { expected, Mallory } from "./support/mallory.js"
+import { entranceOf, expected, Mallory, type WelcomeExtensions } from "./support/mallory.js"
 import { after, provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
@@ -229,7 +229,10 @@ describe("an invitation back into a conversation that cannot be followed any mor
     const group = Group.create({ ...eve.options, groupId })
     for (let epoch = 0n; epoch < team.epoch; epoch++) group.apply(group.commit(), [])
     const { deviceId, keyPackage } = await eve.claim("alice")
-    const welcomeExtensions = () => [newcomerExtension(mallory.keys!, undefined)]
+    const welcomeExtensions: WelcomeExtensions = (_, commit) => [
+      newcomerExtension(mallory.keys!, undefined),
+      entranceOf(commit),
+    ]
     const { message: body, welcome } = group.commit({ add: [keyPackage], welcomeExtensions })
     const commit = { welcome: welcome!, recipients: [{ deviceId }], begins: undefined, answers: undefined }
     const append = { kind: "commit", epoch: team.epoch, body, commit } as const
@@ -257,7 +260,10 @@ describe("an invitation back into a conversation that one has left", () => {
     const group = Group.create({ ...mallory.options, groupId })
     for (let epoch = 0n; epoch < team.epoch; epoch++) group.apply(group.commit(), [])
     const add = [await mallory.claim("alice"), await mallory.claim("bob")]
-    const welcomeExtensions = () => [newcomerExtension(mallory.keys!, undefined)]
+    const welcomeExtensions: WelcomeExtensions = (_, commit) => [
+      newcomerExtension(mallory.keys!, undefined),
+      entranceOf(commit),
+    ]
     const { message: body, welcome } = group.commit({ add: add.map((it) => it.keyPackage), welcomeExtensions })
     const recipients = [{ deviceId: add[1]!.deviceId }]
     const commit = { welcome: welcome!, recipients, begins: undefined, answers: undefined }
@@ -349,7 +355,10 @@ describe("an invitation among a crowd whom nobody knows", () => {
     expected(await mallory.ask(creation), "done")
     const { deviceId, keyPackage } = await mallory.claim("bob")
     const crowd = Array.from({ length: 50 }, (_, n) => new Mallory(world, `${"x".repeat(120)}${n}`).keyPackage())
-    const welcomeExtensions = () => [newcomerExtension(mallory.keys!, undefined)]
+    const welcomeExtensions: WelcomeExtensions = (_, commit) => [
+      newcomerExtension(mallory.keys!, undefined),
+      entranceOf(commit),
+    ]
     const { message: body, welcome } = group.commit({ add: [...crowd, keyPackage], welcomeExtensions })
     const commit = { welcome: welcome!, recipients: [{ deviceId }], begins: undefined, answers: undefined }
     expected(await mallory.append(groupId, { kind: "commit", epoch: 0n, body, commit }), "accepted")

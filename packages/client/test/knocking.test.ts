@@ -13,7 +13,7 @@ import { intervalOf } from "../src/conversation/epoch-interval.js"
 import { ConversationHandle } from "../src/device/handle.js"
 import type { Client, Conversation } from "../src/index.js"
 import { until } from "./support/counting.js"
-import { expected, Mallory } from "./support/mallory.js"
+import { entranceOf, expected, Mallory, type WelcomeExtensions } from "./support/mallory.js"
 import { answered } from "./support/tampered.js"
 import { assertTogether } from "./support/team.js"
 import { provider, settle, taken, World } from "./support/world.js"
@@ -382,13 +382,14 @@ describe("an answer to a knock", () => {
       const keys = intervalOf(suite, groupId, ({ label, context, length }) =>
         group.exportSecretAfter(commit, label, context, length),
       )
-      const welcomeExtensions: NonNullable<Parameters<typeof group.commit>[0]>["welcomeExtensions"] = (exportNext) => [
+      const begins = { accessKey: keys.accessKey, removes: true }
+      const welcomeExtensions: WelcomeExtensions = (exportNext) => [
         newcomerExtension(told === "another key" ? intervalOf(suite, groupId, exportNext) : keys, undefined),
+        entranceOf(commit, begins),
       ]
       const { welcome } = own.group.commit({ ...changes, welcomeExtensions })
       const to = [{ knock: knock!.id, keys: mallory.keys! }]
       const answers = sealAnswers(suite, { welcome: welcome!, groupId, to }, (length) => provider.random(length))
-      const begins = { accessKey: keys.accessKey, removes: true }
       const parts = { welcome: none, recipients: [], begins, answers }
       const { epoch } = group
       expected(

@@ -222,9 +222,35 @@ test("a commit that was made belongs to its group, becomes its own once, and not
   assert.throws(() => group.commitMade(made), { code: "COMMIT_PENDING" })
   assert.throws(() => group.makeCommit(changes).next(), { code: "COMMIT_PENDING" })
   group.discardPending()
-  group.commitMade(made)
-  group.discardPending()
+  // Its key was used for the other one, which may have been sent.
   assert.throws(() => group.commitMade(made), { code: "WRONG_EPOCH" })
+  const again = toEnd(group.makeCommit(changes))
+  group.commitMade(again)
+  group.discardPending()
+  assert.throws(() => group.commitMade(again), { code: "WRONG_EPOCH" })
+})
+
+test("a Welcome can name the commit that it belongs to, by the bytes that are sent", () => {
+  const { group, changes } = scene()
+  const named: { message: Uint8Array; epoch: bigint }[] = []
+  const welcomeExtensions: GroupChanges["welcomeExtensions"] = (_, commit) => {
+    named.push(commit)
+    return []
+  }
+  const { message, epoch } = group.commit({ ...changes, welcomeExtensions })
+  assert.deepEqual(
+    named.map((it) => [it.message, it.epoch]),
+    [[message, epoch]],
+  )
+})
+
+test("a commit that is made and left spends no key: what comes in its place is read with the same", () => {
+  const { group, members, changes } = scene()
+  const [bob] = members as [Group]
+  for (let left = 0; left < 200; left++) toEnd(group.makeCommit(changes))[Symbol.dispose]()
+  const { message } = group.commitMade(toEnd(group.makeCommit(changes)))
+  const received = bob.receive(message)
+  assert.equal(received.type, "commit")
 })
 
 test("a message that is opened in slices spends nothing before it is received, and is of its epoch alone", () => {

@@ -38,3 +38,13 @@ export type Newcomer = TypeOf<typeof Newcomer>
 export const NEWCOMER_VERSION = 1
 /** Of the range for private use (RFC 9420 §17.3). */
 export const NEWCOMER_EXTENSION = 0xf0c1
+
+/**
+ * The extension that says which commit a Welcome belongs to, by the type {@link ENTRANCE_EXTENSION}, beside {@link Newcomer}.
+ */
+export const Entrance = struct("Entrance", {
+  /** SHA-256 of the commit's ChainLink: of its bytes, and of what it registers. */
+  commit: fixed(32),
+})
+/** Of the range for private use (RFC 9420 §17.3). */
+export const ENTRANCE_EXTENSION = 0xf0c2

@@ -43,6 +43,8 @@ export interface Entering {
   readonly by: string
   /** Of the commit that answers. */
   readonly seq: bigint
+  /** That commit, as the answer names it. */
+  readonly commit: Uint8Array
   /** Read so far: nothing of it is judged. */
   cursor: bigint
   chainHash: Uint8Array

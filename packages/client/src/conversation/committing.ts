@@ -1,16 +1,17 @@
-import type { Interval } from "@conclave/contracts/access"
+import type { Entry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
 import {
-  type CipherSuite,
   type Exporter,
   type LeafIndex,
   type Member,
   type OutgoingCommit as MlsCommit,
   RuleError,
+  type StagedCommit,
 } from "@conclave/mls"
+import type { IntervalKeys } from "../access/interval-keys.js"
 import { sealAnswers } from "../access/knocks.js"
-import { newcomerExtension } from "../access/newcomer.js"
+import { commitHash, entranceExtension, newcomerExtension } from "../access/newcomer.js"
 import type { Continues } from "../access/structs.js"
 import { hex } from "../bytes.js"
 import { encodeHandshakeData } from "../heads/claims.js"
@@ -164,9 +165,10 @@ export function stageCommit(turn: Turn, changes: CommitChanges): Next {
     // Without a path there is nothing random in a commit: made again after a crash, it would lead to the same keys, and
     // encrypt another Welcome with them.
     authenticatedData: encodeHandshakeData(path ? new Uint8Array() : moment.random(UNIQUE_SIZE), head),
-    welcomeExtensions: (exportNext: Exporter) => {
-      const keys = path || newest === undefined ? intervalOf(suite, state.id, exportNext) : newest
-      return [newcomerExtension(keys, head, told)]
+    welcomeExtensions: (exportNext: Exporter, commit: StagedCommit & { readonly message: Uint8Array }) => {
+      const next = path || newest === undefined ? intervalOf(suite, state.id, exportNext) : undefined
+      const hash = commitHash((...parts) => moment.identity.sha256(...parts), entryOf(commit, next))
+      return [newcomerExtension(next ?? newest!, head, told), entranceExtension(hash)]
     },
   }
   // A path may have a ciphertext for each member.
@@ -234,12 +236,9 @@ export function onCommitJudged(turn: Turn, judgement: Judgement): Next {
   for (const number of changes.done) turn.fulfil(number)
   for (const it of changes.judgements) turn.trust(it)
   turn.trust(judgement)
-  const append = {
-    kind: "commit",
-    epoch: commit.epoch - 1n,
-    body: commit.message,
-    commit: { ...invited(turn, commit, changes), begins: beginningOf(state, moment.identity.suite, commit) },
-  } as const
+  const next = commit.path ? intervalAfter(state, moment.identity.suite, commit) : undefined
+  const { begins, ...entry } = entryOf(commit, next)
+  const append = { ...entry, commit: { ...invited(turn, commit, changes), begins } } as const
   turn.putCommit({
     outgoing: outgoing(targetOf(state), append, moment.random),
     wishes: changes.fulfils.map(BigInt),
@@ -257,11 +256,13 @@ function invited({ state, moment }: Turn, { welcome = new Uint8Array() }: MlsCom
   return { welcome: new Uint8Array(), recipients: [], answers }
 }
 
-/** The interval that a commit begins, as the service has to know it. */
-function beginningOf(state: State, suite: CipherSuite, commit: MlsCommit): Interval | undefined {
-  if (!commit.path) return undefined
-  const { accessKey } = intervalAfter(state, suite, commit)
-  return { accessKey, removes: commit.removals.length > 0 }
+/** A commit as the log has it; `next` is the interval that it begins. */
+function entryOf(
+  { message, epoch, removals }: StagedCommit & { readonly message: Uint8Array },
+  next: IntervalKeys | undefined,
+): { readonly kind: "commit" } & Pick<Entry, "epoch" | "body" | "begins"> {
+  const begins = next && { accessKey: next.accessKey, removes: removals.length > 0 }
+  return { kind: "commit", epoch: epoch - 1n, body: message, begins }
 }
 
 // --- Sending it ------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ import { readNewcomer, type Told } from "../access/newcomer.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 import type { Entering } from "./admission.js"
 import { without } from "./announcing.js"
+import { isNamed } from "./entrance.js"
 import { intervalIn } from "./epoch-interval.js"
 import { hold } from "./judging.js"
 import { forgetDepartures } from "./leaving.js"
@@ -84,12 +85,12 @@ function examineJoin(turn: Turn, seq: bigint, open: () => StagedJoin): Next {
   if (told === undefined) return refuseAnswer(turn, seq, "it does not say by what key its epoch is read")
   const { cursor, chainHash } = state.position
   if (seq <= cursor) return refuseAnswer(turn, seq, "this device has read what is in its place")
-  const { keys, head } = told
+  const { keys, head, commit } = told
   const here = head && state.chain.hashAt(head.seq)
   if (head !== undefined && here !== undefined && contradicts(turn, head, here)) {
     return refuseAnswer(turn, seq, ANOTHER_LOG)
   }
-  state.entering = { join, keys, head, by, seq, cursor, chainHash }
+  state.entering = { join, keys, head, commit, by, seq, cursor, chainHash }
   return "again"
 }
 
@@ -169,7 +170,7 @@ function pass(turn: Turn, entering: Entering, entry: Entry): string | undefined 
     return "the log that leads to it is not the one known here"
   if (seq === entering.seq) {
     const isIt = kind === "commit" && begins?.removes === true && equalBytes(begins.accessKey, entering.keys.accessKey)
-    if (!isIt) return "the log has something else in its place"
+    if (!isIt || !isNamed(turn, entering.commit, entry)) return "the log has something else in its place"
   }
   if (entering.head?.seq === seq && contradicts(turn, entering.head, chainHash)) return ANOTHER_LOG
   const own = ownMessageAt(turn, entry)

@@ -1,36 +1,109 @@
 import type { Entry } from "@conclave/contracts/delivery"
+import { logChainStart } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
+import { commitHash } from "../access/newcomer.js"
+import type { Next } from "./question.js"
+import { isRestored, NOT_GIVEN_BACK, QUIET_MILLISECONDS } from "./restored.js"
 import type { State } from "./state.js"
+import { stick } from "./stuck.js"
 import type { Turn } from "./turn.js"
 
-/** Goes to the place of the commit by which this device came in: the chain begins with what comes after it. */
+/**
+ * The commit by which this device came in, which its Welcome names by a hash. Before that stands in the log, no other handshake of this
+ * device's epochs holds: a service that was restored may have lost the commit, and all others wait for it too. In a group from before
+ * there were keys, the commit is taken to be where the Welcome is said to come from.
+ */
+
+/** Goes to the place of that commit, which the service does not keep any more: the chain begins with what comes after it. */
 export function comeIn(turn: Turn): void {
-  const { joinedAt } = turn.state.facts
-  turn.state.position.move({ cursor: joinedAt, chainHash: new Uint8Array(), lastCommit: joinedAt })
+  const { entrance, facts, position } = turn.state
+  position.move({ cursor: facts.joinedAt, chainHash: new Uint8Array(), lastCommit: facts.joinedAt })
+  // A service that was restored may have something else there.
+  if (entrance !== undefined && !isRestored(turn)) turn.putEntrance({ ...entrance, isSeen: true })
   turn.moved()
 }
 
 /**
- * Whether the entry is of before this device came, or the commit by which it came: that one also where the Welcome named another place,
- * for it begins the interval that the Welcome told. What stands before that place and is of a later epoch was put there by a service that
- * was restored since.
+ * Takes the log up with that commit, at `seq`, where nothing is known of what is before it but that it is the same in all logs
+ * of a group. Should the service lose what comes after it, its hash shows where the logs part.
  */
-export function isBeforeOwn({ facts, intervals }: State, { seq, kind, epoch, begins }: Entry): boolean {
-  if (seq <= facts.joinedAt) return epoch < facts.firstEpoch
-  // What is lost comes back in its order.
-  if (facts.rewoundAt !== undefined || kind !== "commit" || epoch + 1n !== facts.firstEpoch) return false
-  const told = intervals.newest?.accessKey
-  return begins !== undefined && told !== undefined && equalBytes(begins.accessKey, told)
+export function beginBefore(turn: Turn, seq: bigint): void {
+  const { state, moment } = turn
+  if (seq === 0n) {
+    state.position.move({ cursor: 0n, chainHash: new Uint8Array(), lastCommit: 0n })
+    return
+  }
+  const isFirst = seq === 1n
+  const start = () => logChainStart((...parts) => moment.identity.sha256(...parts), state.id)
+  const chainHash = isFirst ? start() : new Uint8Array()
+  state.position.move({ cursor: seq - 1n, chainHash, lastCommit: isFirst ? 0n : undefined })
+  state.chain.start(seq - 1n, chainHash)
+  turn.update({ joinedAt: seq })
+}
+
+/** Takes the log up there after all, where it does not lead there from what the inviter had read. */
+export function beginAtEntrance(turn: Turn): void {
+  const { entrance, facts } = turn.state
+  if (entrance === undefined) {
+    comeIn(turn)
+    return
+  }
+  beginBefore(turn, facts.joinedAt)
+  turn.moved()
+}
+
+/** Whether the commit is still to come that this device came in by. */
+export function awaitsEntrance({ entrance }: State): boolean {
+  return entrance !== undefined && !entrance.isSeen
+}
+
+/**
+ * Whether the entry is of before this device came, or the commit by which it came. What stands before that and is of a later epoch was put
+ * there by a service that was restored since, or by a member.
+ */
+export function isBeforeOwn(state: State, { seq, epoch }: Entry): boolean {
+  const { facts } = state
+  return (seq <= facts.joinedAt || awaitsEntrance(state)) && epoch < facts.firstEpoch
 }
 
 /**
  * The commit by which this device came in: should it be lost, nothing else of its epoch can be followed. It is given back where it began
  * no interval, and was so appended in the one that the Welcome told, and where no handshake was passed before, which others give back first.
  */
-export function keepEntrance(turn: Turn, { seq, kind, epoch, body, begins }: Entry): void {
-  const { chain, facts, intervals, kept, key } = turn.state
-  if (kind !== "commit" || seq < facts.joinedAt || epoch + 1n !== facts.firstEpoch) return
+export function keepEntrance(turn: Turn, entry: Entry): void {
+  const { chain, facts, intervals, kept, key, entrance } = turn.state
+  const { seq, kind, epoch, body, begins } = entry
+  if (kind !== "commit" || epoch + 1n !== facts.firstEpoch) return
+  if (entrance === undefined ? seq < facts.joinedAt : !isNamed(turn, entrance.commit, entry)) return
   const before = begins === undefined && !chain.hasHandshakes ? intervals.newest : undefined
   kept.put(turn, key, { n: facts.keptNext, seq, kind, epoch, body, begins, before, ownLeaf: new Uint8Array() })
   turn.update({ keptNext: facts.keptNext + 1, joinedAt: seq })
+  if (entrance !== undefined) turn.putEntrance({ ...entrance, isSeen: true })
+}
+
+/** Whether an entry is the commit that a Welcome names. */
+export function isNamed({ moment: { identity } }: Turn, commit: Uint8Array, entry: Entry): boolean {
+  return equalBytes(
+    commit,
+    commitHash((...parts) => identity.sha256(...parts), entry),
+  )
+}
+
+/** At the head of the log, without that commit: nothing is sent before others have given it back. Then this device asks to be let in. */
+export function awaitEntrance(turn: Turn): Next {
+  const { state, moment } = turn
+  const { entrance } = state
+  if (entrance === undefined || entrance.isSeen) return "again"
+  if (entrance.missedAt === undefined) turn.putEntrance({ ...entrance, missedAt: BigInt(moment.now) })
+  if (entranceDue(state, moment.now)! > moment.now) return "idle"
+  turn.putEntrance(undefined)
+  stick(turn, NOT_GIVEN_BACK)
+  return { type: "reload" }
+}
+
+/** Until when that is waited for (Unix time in milliseconds); where the clock has been set back, nobody knows how long it has been. */
+export function entranceDue({ entrance }: State, now: number): number | undefined {
+  if (entrance?.missedAt === undefined || entrance.isSeen) return undefined
+  const since = Number(entrance.missedAt) > now ? 0 : Number(entrance.missedAt)
+  return since + QUIET_MILLISECONDS
 }

@@ -1,5 +1,4 @@
 import type { HeadClaim } from "@conclave/contracts/heads"
-import { logChainStart } from "@conclave/contracts/log-chain"
 import type { Judgement } from "@conclave/identity/verdicts"
 import type { Group } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
@@ -7,6 +6,7 @@ import type { Continues } from "../access/structs.js"
 import type { StoredClaim } from "../kinds/fields.js"
 import { recordKeys, type StoredInvitation, type StoredMessage } from "../records/records.js"
 import { continueNothing, type TakenOver, takeOver } from "./continuing.js"
+import { beginBefore } from "./entrance.js"
 import { mayBegin } from "./heads.js"
 import { following, unobstructed } from "./recovery.js"
 import { noFacts, type State } from "./state.js"
@@ -21,6 +21,8 @@ export interface Joined {
   readonly seq: bigint
   /** How far the member who made it had read. */
   readonly head: HeadClaim | undefined
+  /** The Welcome's commit, as that names it; absent in a group from before there were keys. */
+  readonly commit: Uint8Array | undefined
   readonly judgement: Judgement
   /** The member who signed the Welcome's GroupInfo. */
   readonly by: string
@@ -31,7 +33,8 @@ export interface Joined {
   readonly continues: { readonly told: Continues; readonly seen: StoredClaim | undefined } | undefined
 }
 
-export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer, fresh, continues }: Joined): void {
+export function join(turn: Turn, joined: Joined): void {
+  const { group, keys, seq, head, commit, judgement, by, answer, fresh, continues } = joined
   const { state } = turn
   const { id: conversation } = state
   turn.trust(judgement)
@@ -41,6 +44,7 @@ export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer
   if (keys !== undefined) state.intervals.add(turn, state.key, keys)
   turn.replaceGroup(group)
   turn.forgetHandshakes()
+  if (commit !== undefined) turn.putEntrance({ commit, isSeen: false, missedAt: undefined })
   const { title, titleDueSince, nextWish, missingSince, shift, keptNext } = state.facts
   turn.update({
     ...noFacts,
@@ -73,24 +77,6 @@ export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer
   turn.emit(waits ? invited : { type: "joined", conversation, members })
   // A subscription that follows it since before the removal reaches no further than that.
   if (!fresh) turn.add({ type: "reach" })
-}
-
-/**
- * Takes the log up with the commit that the Welcome came with, where nothing is known of what is before it but that it is the
- * same in all logs of a group. Should the service lose what comes after it, its hash shows where the logs part.
- */
-function beginBefore(turn: Turn, seq: bigint): void {
-  const { state, moment } = turn
-  if (seq === 0n) {
-    state.position.move({ cursor: 0n, chainHash: new Uint8Array(), lastCommit: 0n })
-    return
-  }
-  const isFirst = seq === 1n
-  const start = () => logChainStart((...parts) => moment.identity.sha256(...parts), state.id)
-  const chainHash = isFirst ? start() : new Uint8Array()
-  state.position.move({ cursor: seq - 1n, chainHash, lastCommit: isFirst ? 0n : undefined })
-  state.chain.start(seq - 1n, chainHash)
-  turn.update({ joinedAt: seq })
 }
 
 /** A message that was kept while the invitation waited, and its place. */

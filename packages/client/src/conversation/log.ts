@@ -9,7 +9,7 @@ import { headInHandshake } from "../heads/claims.js"
 import { type DeliveryAnswer, toldBy } from "../service/delivery.js"
 import { announce, isAmong, nameOfMember } from "./announcing.js"
 import { noteCommitter, noteLetIn } from "./answering.js"
-import { comeIn, isBeforeOwn, keepEntrance } from "./entrance.js"
+import { awaitsEntrance, beginAtEntrance, comeIn, isBeforeOwn, keepEntrance } from "./entrance.js"
 import { breaksRegistration, intervalBegun } from "./epoch-interval.js"
 import { compareHead, confirmFirst, followsClaim, isWithheld, probe } from "./heads.js"
 import { noteCommit } from "./inspecting.js"
@@ -26,6 +26,7 @@ import {
   forgetLost,
   isBeforeEntrance,
   isKnownAgain,
+  isRestored,
   isRival,
   isTooEarly,
   rewindIfRestored,
@@ -107,7 +108,8 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
       return doubt(turn, { seq: headSeq, reason: "the log is shorter than its head" })
     }
     if (answer.entries.length === 0) {
-      found(turn)
+      // Restored, it has still to sign that this is its log.
+      if (!isRestored(turn)) found(turn)
       turn.state.disputes.seen = { seq: cursor, at: turn.moment.now }
     }
     position.read(answer.entries, headSeq, toldBy(answer))
@@ -148,7 +150,7 @@ function doubt(turn: Turn, { seq, reason, stuckAt, mayKnock }: Fault): Next {
     state.recovery = following
     if (followsClaim(turn)) {
       turn.reject("FALSE_HEAD", `the log does not go on from what whoever invited this device had read: ${reason}`)
-      comeIn(turn)
+      beginAtEntrance(turn)
     } else mistrust(turn, reason)
     return probe(turn) ?? { type: "reload" }
   }
@@ -190,7 +192,8 @@ function follow(turn: Turn, entry: Entry): Followed {
   // A member who leaves follows the commits until one of them carries it out, and reads no message any more. Of a
   // message that has expired, the service keeps the place.
   const isUnread = kind === "expired" || (state.facts.status === "leaving" && kind === "application")
-  if (isOfOthers && seq >= state.facts.joinedAt && state.isGroupMissing) return "group needed"
+  const isEntrance = seq >= state.facts.joinedAt || awaitsEntrance(state)
+  if (isOfOthers && isEntrance && state.isGroupMissing) return "group needed"
   if (own !== undefined || isOfOthers || isUnread) {
     if (own !== undefined) placeOwn(turn, entry, own)
     else if (!isOfOthers) noteUnseen(turn, entry)
@@ -202,7 +205,7 @@ function follow(turn: Turn, entry: Entry): Followed {
     return "followed"
   }
   if (state.group === undefined) return "group needed"
-  if (state.facts.rewoundAt !== undefined && kind !== "application") {
+  if ((state.facts.rewoundAt !== undefined || awaitsEntrance(state)) && kind !== "application") {
     if (isKnownAgain(turn, entry)) {
       moveOn(turn, entry)
       return "followed"

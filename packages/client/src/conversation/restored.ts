@@ -23,7 +23,7 @@ import type { Turn } from "./turn.js"
  */
 
 /** After a backup was restored, for those who were ahead of it to come. */
-const QUIET_MILLISECONDS = 600_000
+export const QUIET_MILLISECONDS = 600_000
 /** So far apart members append what is lost, so that about one does; all of them within this time. */
 const TURN_MILLISECONDS = 1_000
 const ALL_TURNS_MILLISECONDS = 30_000
@@ -276,8 +276,9 @@ export function isRival({ kept }: State, { kind, epoch }: Entry): boolean {
 }
 
 /** Whether a handshake is of the epoch that this device is in, and that the log does not lead to before what is lost is back. */
-export function isTooEarly({ kept, epoch }: State, entry: Entry): boolean {
-  return kept.lostCommit !== undefined && entry.epoch >= epoch
+export function isTooEarly({ kept, epoch, entrance }: State, entry: Entry): boolean {
+  const isEntranceLost = entrance !== undefined && !entrance.isSeen
+  return (kept.lostCommit !== undefined || isEntranceLost) && entry.epoch >= epoch
 }
 
 /** The commit by which this device came in, while it is lost: what comes before it is of epochs that this device was not in. */
@@ -330,6 +331,8 @@ function waitsForEntrance(state: State): boolean {
   return entrance !== undefined && entrance.before === undefined
 }
 
+export const NOT_GIVEN_BACK = "nobody has given back the commit by which this device came in, which the service lost"
+
 /** Appends the first of what is lost; nothing else is sent before all of it is back. */
 export function appendAgain(turn: Turn): Next {
   const { state, moment } = turn
@@ -339,7 +342,7 @@ export function appendAgain(turn: Turn): Next {
   if (due > moment.now) return "idle"
   if (waitsForEntrance(state)) {
     forgetLost(turn)
-    stick(turn, "nobody has given back the commit by which this device came in, which the service lost")
+    stick(turn, NOT_GIVEN_BACK)
     return { type: "reload" }
   }
   if (state.position.needsLastCommit) return { type: "head", prover: state.prover }

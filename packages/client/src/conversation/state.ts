@@ -12,6 +12,7 @@ import type {
   ConversationState,
   OutgoingCommit,
   PinnedService,
+  StoredEntrance,
   StoredInvitation,
   StoredKnock,
   Unapproved,
@@ -161,6 +162,8 @@ export class State {
   unapproved: Unapproved = []
   readonly wishes = new Wishes()
   readonly intervals = new Intervals()
+  /** The commit by which this device came in; absent where its Welcome did not name it, as before there were keys. */
+  entrance: StoredEntrance | undefined
   /** What this device has left with the service, while it cannot follow. */
   knock: StoredKnock | undefined
   /** Of before the opening, known while the group is. */

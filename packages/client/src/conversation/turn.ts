@@ -10,6 +10,7 @@ import {
   type NewEvent,
   OutgoingCommit,
   recordKeys,
+  StoredEntrance,
   StoredKnock,
   Unapproved,
   Wish,
@@ -170,6 +171,7 @@ export class Turn {
   forgetHandshakes(): void {
     this.deleteUnder(recordKeys.kept(this.state.key))
     this.state.kept.forget()
+    this.putEntrance(undefined)
     this.state.rewinding = undefined
     this.update({ rewoundAt: undefined, epochFloor: undefined })
   }
@@ -221,6 +223,15 @@ export class Turn {
     const key = recordKeys.commit(state.key)
     if (commit === undefined) this.delete(key)
     else this.put(key, encode(OutgoingCommit, commit))
+  }
+
+  putEntrance(entrance: StoredEntrance | undefined): void {
+    const { state } = this
+    if (entrance === undefined && state.entrance === undefined) return
+    state.entrance = entrance
+    const key = recordKeys.entrance(state.key)
+    if (entrance === undefined) this.delete(key)
+    else this.put(key, encode(StoredEntrance, entrance))
   }
 
   /** What this device has left with the service, while it cannot follow; nothing of the one before is of use. */

@@ -223,7 +223,7 @@ export class Inbox {
     const known = find(hex(entry.groupId))
     const conversation = known ?? make(entry.groupId)
     const used = await stock.find(staged.keyPackageRef)
-    const arrival = { keys: told?.keys, head: told?.head, seq: entry.seq }
+    const arrival = { keys: told?.keys, head: told?.head, commit: told?.commit, seq: entry.seq }
     const invited = { judgement, by, answer, fresh: !known, continues: continues && asStored(continues) }
     await conversation.driver.join(
       () => ({ group: staged.accept(judgement.verdicts), ...arrival, ...invited }),

@@ -8,6 +8,7 @@ import {
   GivenUp,
   OutgoingCommit,
   recordKeys,
+  StoredEntrance,
   StoredInterval,
   StoredKnock,
   Unapproved,
@@ -31,6 +32,7 @@ export async function loadState(state: State, store: SealedStore, setting: Setti
   const givenUp = isGroupWanted ? await store.get(recordKeys.givenUp(key)) : undefined
   const wishes = await store.list(recordKeys.wishes(key))
   const commit = await store.get(recordKeys.commit(key))
+  const entrance = await store.get(recordKeys.entrance(key))
   const knock = await store.get(recordKeys.knock(key))
   const continuation = await store.get(recordKeys.continuation(key))
   const intervals = await store.list(recordKeys.intervals(key))
@@ -53,6 +55,7 @@ export async function loadState(state: State, store: SealedStore, setting: Setti
   loadChain(state.chain, chain, setting)
   state.unapproved = unapproved === undefined ? [] : decode(Unapproved, unapproved)
   state.commit = commit === undefined ? undefined : decode(OutgoingCommit, commit)
+  state.entrance = entrance === undefined ? undefined : decode(StoredEntrance, entrance)
   state.knock = knock === undefined ? undefined : decode(StoredKnock, knock)
   state.continuation = continuation === undefined ? notContinued : decode(Continuation, continuation)
   state.knocking = notKnocked

@@ -34,6 +34,7 @@ const parts: Readonly<Record<string, RecordKind>> = {
   outline: { words: "outline of the tree", type: "OutlineHead" },
   unapproved: { words: "keys that the user has not approved", type: "Unapproved" },
   commit: { words: "commit that is being sent", type: "OutgoingCommit" },
+  entrance: { words: "hash of the commit by which this device came in", type: "StoredEntrance" },
   knock: { words: "knock that waits for an answer, with private keys", type: "StoredKnock" },
   continuation: { words: "conversations before and after it", type: "Continuation" },
   "given-up": { words: "hashes of what the service refused for good", type: "GivenUp" },

@@ -90,6 +90,7 @@ export const recordKeys = {
   chainPart: (id: string, after: number) => `conversation/${id}/chain/${sortable(after)}`,
   kept: (id: string) => `conversation/${id}/kept/`,
   keptHandshake: (id: string, slot: number) => `conversation/${id}/kept/${sortable(slot)}`,
+  entrance: (id: string) => `conversation/${id}/entrance`,
   knock: (id: string) => `conversation/${id}/knock`,
   unapproved: (id: string) => `conversation/${id}/unapproved`,
   commit: (id: string) => `conversation/${id}/commit`,
@@ -312,6 +313,17 @@ export const StoredHandshake = struct("StoredHandshake", {
   ownLeaf: opaque,
 })
 export type StoredHandshake = TypeOf<typeof StoredHandshake>
+
+/** The commit by which this device came in, as its Welcome names it. */
+export const StoredEntrance = struct("StoredEntrance", {
+  /** See `commitHash`. */
+  commit: fixed(32),
+  /** It has been seen in the log: handshakes of this device's epochs hold from there on. */
+  isSeen: boolean,
+  /** Since when the whole log has been read without it, Unix time in milliseconds. */
+  missedAt: optional(uint64),
+})
+export type StoredEntrance = TypeOf<typeof StoredEntrance>
 
 /** By what this device asks to be let in again. */
 export const StoredKnock = struct("StoredKnock", {

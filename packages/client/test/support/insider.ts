@@ -23,7 +23,7 @@ import { decodePayload, encodePayload, messageOf, PAYLOAD_VERSION } from "../../
 import { ConversationHandle } from "../../src/device/handle.js"
 import { decodeEnvelope } from "../../src/heads/claims.js"
 import type { Client } from "../../src/index.js"
-import { expected, Mallory, noise } from "./mallory.js"
+import { entranceOf, expected, Mallory, noise } from "./mallory.js"
 import { provider, type World } from "./world.js"
 
 const none = new Uint8Array()
@@ -272,11 +272,12 @@ export class Insider {
     const next = intervalOf(this.suite, groupId, ({ label, context, length }) =>
       this.group.exportSecretAfter(commit, label, context, length),
     )
-    const { welcome } = beside.commit({ ...changes, welcomeExtensions: () => [newcomerExtension(next, undefined)] })
+    const begins = { accessKey: next.accessKey, removes: true }
+    const welcomeExtensions = () => [newcomerExtension(next, undefined), entranceOf(commit, begins)]
+    const { welcome } = beside.commit({ ...changes, welcomeExtensions })
     const to = [{ knock: knock.id, keys }]
     const answers = sealAnswers(this.suite, { welcome: kind === "broken" ? random(99) : welcome!, groupId, to }, random)
     this.group.apply(commit, dangerouslyAcceptAll(commit.claims))
-    const begins = { accessKey: next.accessKey, removes: true }
     await this.#append(commit.message, epoch, { begins, answers })
     this.#learn(next)
   }

@@ -1,5 +1,5 @@
 import { decode, encode } from "@conclave/codec"
-import { type Access, AccessTBS, noAccess } from "@conclave/contracts/access"
+import { type Access, AccessTBS, type Interval, noAccess } from "@conclave/contracts/access"
 import { AuthResponse, authRequests, deviceIdOf, RegistrationTBS } from "@conclave/contracts/auth"
 import { type Append, type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import {
@@ -7,14 +7,15 @@ import {
   createKeyPackage,
   dangerouslyAcceptAll,
   Group,
+  type GroupChanges,
   type GroupOptions,
   type OutgoingCommit,
   type Signer,
   signWithLabel,
 } from "@conclave/mls"
-import { MLSMessage } from "@conclave/mls/wire"
+import { type Extension, MLSMessage } from "@conclave/mls/wire"
 import type { AccessProver, IntervalKeys } from "../../src/access/interval-keys.js"
-import { newcomerExtension } from "../../src/access/newcomer.js"
+import { commitHash, entranceExtension, newcomerExtension } from "../../src/access/newcomer.js"
 import { intervalIn, intervalOf } from "../../src/conversation/epoch-interval.js"
 import { ConversationHandle } from "../../src/device/handle.js"
 import type { Client } from "../../src/index.js"
@@ -38,14 +39,14 @@ export class Mallory {
   readonly deviceId: Uint8Array
   /** Of the newest interval that she knows; without it she is a stranger. */
   keys: IntervalKeys | undefined
-  readonly #world: Surroundings
+  readonly surroundings: Surroundings
 
   constructor(
     world: Surroundings,
     name = "mallory",
     key = suite.signature.generate((length) => provider.random(length)),
   ) {
-    this.#world = world
+    this.surroundings = world
     this.name = name
     this.signer = { credential: { type: "basic", identity: new TextEncoder().encode(name) }, key }
     this.deviceId = this.deviceIdOf(key.publicKey)
@@ -56,23 +57,29 @@ export class Mallory {
   }
 
   get options(): GroupOptions {
-    return { suite, signer: this.signer, now: () => BigInt(Math.floor(this.#world.now / 1000)) }
+    return { suite, signer: this.signer, now: () => BigInt(Math.floor(this.surroundings.now / 1000)) }
   }
 
   async register(): Promise<AuthResponse["type"]> {
     const device = { name: this.name, cipherSuite: 1, signatureKey: this.signer.key.publicKey }
     const signature = signWithLabel(this.signer.key, "ConclaveRegistration", encode(RegistrationTBS, device))
     const request = authRequests.encode({ type: "register", ...device, signature, endorsement: undefined })
-    return decode(AuthResponse, await this.#world.transport("auth").request(request)).type
+    return decode(AuthResponse, await this.surroundings.transport("auth").request(request)).type
   }
 
   async ask(request: DeliveryRequest): Promise<DeliveryResponse> {
-    return decode(DeliveryResponse, await this.#world.transport("delivery").request(deliveryRequests.encode(request)))
+    return decode(
+      DeliveryResponse,
+      await this.surroundings.transport("delivery").request(deliveryRequests.encode(request)),
+    )
   }
 
   /** With a proof of `keys`, or of none. */
   askAs(keys: AccessProver | undefined, request: Asked): Promise<DeliveryResponse> {
-    return this.ask({ ...request, access: keys === undefined ? noAccess : proofOf(keys, request, this.#world.now) })
+    return this.ask({
+      ...request,
+      access: keys === undefined ? noAccess : proofOf(keys, request, this.surroundings.now),
+    })
   }
 
   /** After the last commit, unless told otherwise. */
@@ -103,7 +110,7 @@ export class Mallory {
   /** A key package of somebody, and which device it is of. */
   async claim(name: string): Promise<{ readonly deviceId: Uint8Array; readonly keyPackage: Uint8Array }> {
     const request = authRequests.encode({ type: "lookup", name })
-    const answer = decode(AuthResponse, await this.#world.transport("auth").request(request))
+    const answer = decode(AuthResponse, await this.surroundings.transport("auth").request(request))
     if (answer.type !== "devices") throw new Error(`the directory said ${answer.type}`)
     const { deviceId } = answer.devices[0]!
     const claimed = expected(await this.ask({ type: "claimKeyPackage", deviceId, cipherSuite: 1 }), "keyPackage")
@@ -148,7 +155,11 @@ export class Mallory {
     parts: Partial<NonNullable<Append["commit"]>> = {},
   ): Promise<OutgoingCommit> {
     const commit = group.commit({
-      welcomeExtensions: (exportNext) => [newcomerExtension(intervalOf(suite, group.id, exportNext), undefined)],
+      welcomeExtensions: (exportNext, commit) => {
+        const { accessKey } = intervalOf(suite, group.id, exportNext)
+        const begins = commit.path ? { accessKey, removes: commit.removals.length > 0 } : undefined
+        return [newcomerExtension(intervalOf(suite, group.id, exportNext), undefined), entranceOf(commit, begins)]
+      },
       ...changes,
     })
     const { message: body, epoch } = commit
@@ -171,10 +182,20 @@ export class Mallory {
   }
 
   keyPackage(): Uint8Array {
-    const seconds = BigInt(Math.floor(this.#world.now / 1000))
+    const seconds = BigInt(Math.floor(this.surroundings.now / 1000))
     const lifetime = { notBefore: seconds - 60n, notAfter: seconds + 86_400n }
     return createKeyPackage({ suite, signer: this.signer, lifetime }).keyPackage
   }
+}
+
+export type WelcomeExtensions = NonNullable<GroupChanges["welcomeExtensions"]>
+
+/** What a Welcome says of its commit; `begins`: the interval that this registers. */
+export function entranceOf(
+  { message: body, epoch }: { readonly message: Uint8Array; readonly epoch: bigint },
+  begins?: Interval,
+): Extension {
+  return entranceExtension(commitHash(sha256, { kind: "commit", epoch: epoch - 1n, body, begins }))
 }
 
 /** A signature of an access key over a request, as the SDK gives it. */

@@ -14,7 +14,7 @@ import {
   MemoryProfile,
   memoryStore,
 } from "../../src/index.js"
-import { expected, Mallory } from "./mallory.js"
+import { entranceOf, expected, Mallory } from "./mallory.js"
 import { tampered } from "./tampered.js"
 import { provider, settle, taken, World } from "./world.js"
 
@@ -38,7 +38,7 @@ export async function claim(mallory: Mallory, names: readonly string[], continue
     add: add.map(({ keyPackage }) => keyPackage),
     path: false,
     authenticatedData: provider.random(16),
-    welcomeExtensions: () => [newcomerExtension(keys, undefined, continues)],
+    welcomeExtensions: (_, commit) => [newcomerExtension(keys, undefined, continues), entranceOf(commit)],
   })
   const recipients = add.map(({ deviceId }) => ({ deviceId }))
   const commit = { welcome: welcome!, recipients, begins: undefined, answers: undefined }

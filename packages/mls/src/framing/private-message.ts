@@ -26,7 +26,7 @@ import { type ContentToSign, writeContentToSign } from "./content.js"
 export interface PrivateMessageKeys {
   /** `suite.secretSize` bytes. */
   readonly senderData: Uint8Array
-  readonly secretTree: SecretTree
+  readonly secretTree: Pick<SecretTree, "next">
 }
 
 export const ratchetOf = (contentType: ContentType): RatchetType =>

@@ -10,7 +10,7 @@ import { type GroupChange, makeProposal } from "./proposal-kinds.js"
 import { keyPackagesAmong, validateProposal, verifyAdded } from "./proposals.js"
 import { resumptionId } from "./psk-ids.js"
 import { type GroupState, originOf } from "./state.js"
-import type { SentProposal, Signer } from "./types.js"
+import type { SentProposal, Signer, StagedCommit } from "./types.js"
 
 /** Exports a secret of the epoch that a commit begins (RFC 9420 §8.5), `length` bytes long. */
 export type Exporter = (asked: {
@@ -42,8 +42,14 @@ export interface GroupChanges {
   readonly path?: boolean
   /** Whether the tree is inside the Welcome; otherwise newcomers are given it beside. By default it is. */
   readonly welcomeWithTree?: boolean
-  /** Further extensions of the GroupInfo inside the Welcome, which only newcomers read (RFC 9420 §12.4.3). */
-  readonly welcomeExtensions?: (exportNext: Exporter) => readonly Extension[]
+  /**
+   * Further extensions of the GroupInfo inside the Welcome, which only newcomers read (RFC 9420 §12.4.3). `commit` is what is being made,
+   * with the bytes of its MLSMessage.
+   */
+  readonly welcomeExtensions?: (
+    exportNext: Exporter,
+    commit: StagedCommit & { readonly message: Uint8Array },
+  ) => readonly Extension[]
   readonly authenticatedData?: Uint8Array
 }
 

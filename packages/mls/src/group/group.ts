@@ -348,21 +348,22 @@ export class Group implements Disposable {
   /**
    * The second part of {@link commit}: it becomes our pending commit. `made` is used up, unless this throws.
    *
-   * @throws StateError WRONG_EPOCH where the epoch or its proposals are others than when it was made, COMMIT_PENDING,
-   * NOT_A_MEMBER
+   * @throws StateError WRONG_EPOCH where the epoch or its proposals are others than when it was made, or another commit was made
+   * of them, COMMIT_PENDING, NOT_A_MEMBER
    */
   commitMade(made: MadeCommit): OutgoingCommit {
     this.#requireNoPending()
     const { epoch, proposals } = this.#state
     const commit = this.#made.get(made) ?? outdated()
-    if (commit.created.next.basis !== epoch || commit.proposals !== proposals.version) outdated()
+    const isCurrent = commit.created.next.basis === epoch && commit.proposals === proposals.version
+    if (!isCurrent || !commit.protected.isCurrent) outdated()
     this.#made.delete(made)
     return this.#commit(commit)
   }
 
-  #commit({ created, welcome }: Made): OutgoingCommit {
+  #commit({ created, protected: { message, spend }, welcome }: Made): OutgoingCommit {
     const state = this.#state
-    const message = messages.protect(state, created.authenticated.content, created.authenticated.auth)
+    spend()
     let groupInfo: Uint8Array | undefined
     const outgoing: OutgoingCommit = {
       ...created.staged,

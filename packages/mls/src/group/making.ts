@@ -2,7 +2,7 @@ import { wipe } from "@conclave/crypto"
 import { RuleError, StateError } from "../errors.js"
 import { exportSecret } from "../schedule/key-schedule.js"
 import type { Sliced } from "../slices.js"
-import { AssumedProposals, type GroupChanges, proposalsOf } from "./changes.js"
+import { AssumedProposals, type Exporter, type GroupChanges, proposalsOf } from "./changes.js"
 import {
   type CommitContext,
   type CommitRequest,
@@ -26,6 +26,8 @@ import type { SentProposal } from "./types.js"
 /** A commit that was made for an epoch, and is not its author's own yet. It holds secrets: see {@link destroyMade}. */
 export interface Made {
   readonly created: CreatedCommit
+  /** The commit as it is sent. */
+  readonly protected: messages.Protected
   readonly welcome: Uint8Array | undefined
   /** Of the proposals that were there: see `ReceivedProposals.version`. */
   readonly proposals: number
@@ -64,10 +66,12 @@ function* make(state: GroupState, changes: GroupChanges): Sliced<Made> {
   const created = yield* createCommit(epoch, requestOf(taken), context)
   let isMade = false
   try {
-    const welcome = created.next.applied.added.size === 0 ? undefined : yield* welcomeTo(created, changes, state)
+    const unspent = messages.protectUnspent(state, created.authenticated)
+    const hasNewcomers = created.next.applied.added.size > 0
+    const welcome = hasNewcomers ? yield* welcomeTo(created, unspent.message, changes, state) : undefined
     yield* assumed.settle()
     isMade = true
-    return { created, welcome, proposals }
+    return { created, protected: unspent, welcome, proposals }
   } finally {
     wipe(...(created.pathSecrets?.pathSecrets.values() ?? []))
     if (!isMade) destroyCreated(created)
@@ -98,11 +102,14 @@ function* isPossible({ epoch }: GroupState, request: CommitRequest, context: Com
 
 function* welcomeTo(
   created: CreatedCommit,
+  message: Uint8Array,
   { welcomeWithTree, welcomeExtensions }: GroupChanges,
   { environment }: GroupState,
 ): Sliced<Uint8Array> {
-  const { suite, secrets } = created.next.epoch
-  const extensions = welcomeExtensions?.((asked) => exportSecret(suite, secrets.exporter, asked))
+  const { staged, next } = created
+  const { suite, secrets } = next.epoch
+  const exportNext: Exporter = (asked) => exportSecret(suite, secrets.exporter, asked)
+  const extensions = welcomeExtensions?.(exportNext, { ...staged, message })
   const options = { withRatchetTree: welcomeWithTree !== false, ...(extensions && { extensions }) }
   return yield* welcomeFor(created, options, environment)
 }

@@ -61,16 +61,53 @@ export function sendProposal(state: GroupState, proposal: Proposal, authenticate
 }
 
 /** A handshake message in the wire format that the policy names. */
-export function protect(state: GroupState, content: FramedContent, auth: FramedContentAuthData): Uint8Array {
+function protect(
+  state: GroupState,
+  content: FramedContent,
+  auth: FramedContentAuthData,
+  secretTree: PrivateProtection["keys"]["secretTree"] = state.secretTree,
+): Uint8Array {
   const { suite, policy } = state.environment
-  if (policy.handshake === "private") return protectPrivate(suite, content, auth, protection(state, 0))
+  if (policy.handshake === "private") return protectPrivate(suite, content, auth, protection(state, 0, secretTree))
   const { membership } = state.epoch.secrets
   const publicMessage = protectPublic(suite, content, auth, { membership, context: state.epoch.contextBytes })
   return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsPublicMessage", publicMessage } })
 }
 
-function protection(state: GroupState, paddingSize: number): PrivateProtection {
-  const keys = { senderData: state.epoch.secrets.senderData, secretTree: state.secretTree }
+/** A handshake message that was protected, and changes nothing until its key is spent. */
+export interface Protected {
+  readonly message: Uint8Array
+  /** False where its key has been used for another message since: that one may have been sent. */
+  readonly isCurrent: boolean
+  spend(): void
+}
+
+/** {@link protect}, of what may never be sent. */
+export function protectUnspent(
+  state: GroupState,
+  { content, auth }: Pick<AuthenticatedContent, "content" | "auth">,
+): Protected {
+  const { secretTree, epoch } = state
+  let key: ReturnType<typeof secretTree.peekNext> | undefined
+  const next: typeof secretTree.next = (leaf, type) => {
+    key = secretTree.peekNext(leaf, type)
+    return key
+  }
+  return {
+    message: protect(state, content, auth, { next }),
+    get isCurrent() {
+      return key === undefined || key.generation === secretTree.nextGeneration(epoch.ownLeafIndex, "handshake")
+    },
+    spend: () => key?.spend(),
+  }
+}
+
+function protection(
+  state: GroupState,
+  paddingSize: number,
+  secretTree: PrivateProtection["keys"]["secretTree"] = state.secretTree,
+): PrivateProtection {
+  const keys = { senderData: state.epoch.secrets.senderData, secretTree }
   return { keys, paddingSize, random: state.environment.random }
 }
 

@@ -105,6 +105,18 @@ export class SecretTree {
     return { key, nonce, generation }
   }
 
+  /**
+   * The key that {@link next} would give out, for what may never be sent: nothing is spent until `spend` is called.
+   *
+   * @throws StateError GENERATION_SPENT after 2³² messages
+   */
+  peekNext(leaf: LeafIndex, type: RatchetType): MessageKey & { readonly generation: number; spend(): void } {
+    const ratchet = this.#ratchets.get(ratchetNumber(leaf, type)) ?? this.#growth(leaf).ratchets[type]
+    const { generation, secret } = ratchet
+    if (generation > GENERATION_MAX) throw new StateError("GENERATION_SPENT", "the ratchet has no generation left")
+    return { ...this.#messageKey(secret, generation), generation, spend: () => this.#spend(leaf, type, generation) }
+  }
+
   /** The generation that {@link next} will use. */
   nextGeneration(leaf: LeafIndex, type: RatchetType): number {
     return this.#ratchets.get(ratchetNumber(leaf, type))?.generation ?? 0

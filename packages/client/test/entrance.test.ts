@@ -1,0 +1,230 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import type { Entry } from "@conclave/contracts/delivery"
+import { dangerouslyAcceptAll, type Group } from "@conclave/mls"
+import { TransportError } from "@conclave/transport"
+import { intervalIn } from "../src/conversation/epoch-interval.js"
+import type { ConversationHandle } from "../src/device/handle.js"
+import type { Client } from "../src/index.js"
+import { Backup, only, pass, texts } from "./support/backup.js"
+import { Mallory } from "./support/mallory.js"
+import { assertOneGroup } from "./support/team.js"
+import { type Branch, settle, taken } from "./support/world.js"
+
+const TEN_MINUTES = 600_000
+
+const stateOf = (client: Client) => (only(client) as ConversationHandle).driver.state
+const told = async (client: Client) =>
+  (await taken(client)).flatMap((it) => {
+    if (it.type === "message" || it.type === "sent") return []
+    return it.type === "rejected" ? [`rejected ${it.code}`] : it.type === "service" ? [it.change] : [it.type]
+  })
+
+/** The line of one client is broken where it asks about a log. */
+function cut(backup: Backup, name: string): void {
+  backup.lie = (request, answer, to) => {
+    const isOfLog = request.type === "read" || request.type === "head" || request.type === "subscribe"
+    if (to === name && isOfLog) throw new TransportError("the line is broken", { retryable: true })
+    return answer
+  }
+}
+
+interface Scene {
+  readonly alice: Client
+  readonly carol: Client
+  readonly dave: Client
+  /** Bob, who keeps to no rule, in Dave's first epoch. */
+  readonly mallory: Mallory
+  readonly group: Group
+  readonly restored: Branch
+  /** Those who have followed Dave's entrance look, and give it back. */
+  readonly giveBack: () => Promise<void>
+}
+
+/** Alice has added Dave, who has opened the Welcome and has not read the log; the service has lost the commit. */
+async function lostEntrance(backup: Backup): Promise<Scene> {
+  const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+  const dave = await backup.open("dave")
+  await backup.make()
+  cut(backup, "dave")
+  await only(alice).invite("dave")
+  await settle(alice, bob, carol)
+  await dave.sync().catch(() => {})
+  assert.equal(stateOf(dave).entrance?.isSeen, false)
+  const { mallory, group } = await Mallory.inside(backup.world, bob)
+  backup.lie = (_, answer) => answer
+  const restored = backup.restore()
+  for (const client of [alice, carol, dave]) await taken(client)
+  return { alice, carol, dave, mallory, group, restored, giveBack: () => pass(backup.world, 60_000, alice, carol) }
+}
+
+/** A commit of hers in this epoch, in the restored log; `begins`: it renews her keys. */
+async function commitIn(
+  { mallory, group, restored, alice }: Pick<Scene, "mallory" | "group" | "restored" | "alice">,
+  { begins }: { readonly begins: boolean },
+): Promise<void> {
+  const { epoch } = group
+  const changes = begins
+    ? { path: true }
+    : { add: [new Mallory(mallory.surroundings, "mona").keyPackage()], path: false }
+  const commit = group.commit(changes)
+  group.apply(commit, dangerouslyAcceptAll(commit.claims))
+  const interval = begins ? { accessKey: intervalIn(group).accessKey, removes: false } : undefined
+  const entry = { kind: "commit", epoch, body: commit.message, begins: interval } as Entry
+  await restored.place(only(alice), entry)
+}
+
+describe("the commit by which a newcomer came in, where the service has lost it before it was read", () => {
+  it("is waited for: a member's commit of the newcomer's first epoch before it leads nobody on", async () => {
+    await using backup = new Backup()
+    const scene = await lostEntrance(backup)
+    const { alice, carol, dave, giveBack } = scene
+    await commitIn(scene, { begins: false })
+    await pass(backup.world, 30_000, dave)
+    assert.equal(only(dave).epoch, scene.group.epoch - 1n)
+    await giveBack()
+    await pass(backup.world, TEN_MINUTES, alice, carol, dave)
+    assertOneGroup(alice, carol, dave)
+    assert.deepEqual(await told(dave), ["restored", "rejected UNREADABLE"])
+    assert.deepEqual(await told(carol), ["restored", "rejected UNREADABLE"])
+    await only(dave).send("I followed the same")
+    await settle(alice, carol, dave)
+    assert.equal((await texts(carol)).at(-1), "I followed the same")
+  })
+
+  it("is waited for after a restart of the program, too", async () => {
+    await using backup = new Backup()
+    const scene = await lostEntrance(backup)
+    const { alice, carol, giveBack } = scene
+    await commitIn(scene, { begins: false })
+    await scene.dave.sync()
+    await scene.dave[Symbol.asyncDispose]()
+    const dave = await backup.open("dave")
+    await giveBack()
+    await pass(backup.world, TEN_MINUTES, alice, carol, dave)
+    assertOneGroup(alice, carol, dave)
+  })
+
+  it("stops the newcomer as it stops all others, where the commit before it registers a key", async () => {
+    await using backup = new Backup()
+    const scene = await lostEntrance(backup)
+    const { alice, carol, dave } = scene
+    await commitIn(scene, { begins: true })
+    await pass(backup.world, 60_000, dave, alice, carol)
+    for (const client of [dave, alice, carol]) assert.deepEqual(await told(client), ["restored", "stopped"])
+  })
+
+  it("is not taken for another commit of its epoch", async () => {
+    await using backup = new Backup()
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    const dave = await backup.open("dave")
+    await backup.make()
+    // Of the epoch before Dave's first.
+    const before = await Mallory.inside(backup.world, bob)
+    cut(backup, "dave")
+    await only(alice).invite("dave")
+    await settle(alice, bob, carol)
+    await dave.sync().catch(() => {})
+    const after = await Mallory.inside(backup.world, bob)
+    backup.lie = (_, answer) => answer
+    const restored = backup.restore()
+    await commitIn({ ...before, restored, alice }, { begins: false })
+    await commitIn({ ...after, restored, alice }, { begins: false })
+    await pass(backup.world, 30_000, dave)
+    assert.equal(stateOf(dave).entrance?.isSeen, false)
+    assert.equal(only(dave).epoch, after.group.epoch - 1n)
+  })
+
+  it("is waited for ten minutes, in which nothing is sent: then the newcomer knocks, and is let in", async () => {
+    await using backup = new Backup()
+    const { alice, carol, dave, restored, giveBack } = await lostEntrance(backup)
+    const sending = only(dave).send("is anybody here?")
+    const before = await restored.entries(only(carol))
+    await pass(backup.world, TEN_MINUTES, dave)
+    assert.deepEqual(await told(dave), ["restored"])
+    assert.deepEqual(await restored.entries(only(carol)), before)
+    await pass(backup.world, 30_000, dave)
+    assert.deepEqual(await told(dave), ["stuck"])
+    await giveBack()
+    await pass(backup.world, TEN_MINUTES, alice, carol, dave)
+    assertOneGroup(alice, carol, dave)
+    await sending
+    assert.equal((await texts(carol)).at(-1), "is anybody here?")
+  })
+})
+
+describe("the commit by which a newcomer came in", () => {
+  for (const [where, away] of [
+    ["later than it is", 1n],
+    ["earlier than it is", -2n],
+  ] as const) {
+    it(`is found where it stands when the service tells a place ${where}`, async () => {
+      await using backup = new Backup()
+      const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+      const dave = await backup.open("dave")
+      for (const text of ["one", "two", "three"]) await only(alice).send(text)
+      await settle(alice, bob)
+      backup.lie = (_, answer, to) => {
+        if (to !== "dave" || answer.type !== "inboxEntries") return answer
+        const moved = answer.entries.map((it) => (it.kind === "welcome" ? { ...it, seq: it.seq + away } : it))
+        return { ...answer, entries: moved }
+      }
+      await only(alice).invite("dave")
+      await only(alice).send("hello, Dave")
+      await settle(alice, bob, dave)
+      assert.equal(stateOf(dave).entrance?.isSeen, true)
+      assert.deepEqual(await told(dave), ["joined", "title"])
+      assert.deepEqual(await texts(dave), ["hello, Dave"])
+      assertOneGroup(alice, bob, dave)
+    })
+  }
+})
+
+describe("the commit by which a member was let in again, where the service has lost it", () => {
+  it("is waited for: the member is told once, follows no other commit of the epoch before it, and is let in again", async () => {
+    await using backup = new Backup()
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    const dave = await backup.open("dave")
+    await only(alice).invite("dave")
+    await settle(alice, bob, carol, dave)
+    const scene = await letInAgain(backup, { alice, bob, carol, dave })
+    await commitIn(scene, { begins: false })
+    await pass(backup.world, 30_000, dave)
+    assert.equal(only(dave).epoch, scene.group.epoch - 1n)
+    await pass(backup.world, 60_000, alice, carol)
+    await pass(backup.world, TEN_MINUTES, alice, carol, dave)
+    await settle(alice, carol, dave)
+    assertOneGroup(alice, carol, dave)
+    const said = await told(dave)
+    assert.deepEqual(said.slice(0, 4), ["restored", "missing", "stuck", "recovered"])
+    assert.ok(!said.includes("rejected UNREADABLE") && !said.slice(4).includes("missing"), `${said}`)
+  })
+})
+
+/** Dave cannot follow a commit, has knocked, and was let in; the service has lost the answer. */
+async function letInAgain(
+  backup: Backup,
+  { alice, bob, carol, dave }: { readonly [name in "alice" | "bob" | "carol" | "dave"]: Client },
+): Promise<Pick<Scene, "mallory" | "group" | "restored" | "alice">> {
+  const lost = { retryable: true }
+  backup.lie = (request, answer, to) => {
+    if (to !== "dave" || request.type !== "read" || answer.type !== "entries") return answer
+    return { type: "belowRetention", groupId: answer.groupId, oldestSeq: 1_000n }
+  }
+  await only(alice).send("what Dave cannot follow")
+  await dave.sync()
+  backup.lie = (_, answer) => answer
+  await backup.make()
+  await carol.sync()
+  await settle(alice, bob)
+  const { mallory, group } = await Mallory.inside(backup.world, bob)
+  // He renews his leaf at once, and does not hear whether the service has taken that.
+  backup.lie = (request, answer, to) => {
+    if (to === "dave" && request.type === "append") throw new TransportError("the line is broken", lost)
+    return answer
+  }
+  await dave.sync().catch(() => {})
+  assert.ok((await told(dave)).includes("recovered"))
+  backup.lie = (_, answer) => answer
+  return { mallory, group, restored: backup.restore(), alice }
+}
