@@ -10,6 +10,7 @@ import { naming } from "./attacks/naming.js"
 import { operators } from "./attacks/operators.js"
 import { pages } from "./attacks/pages.js"
 import { resources } from "./attacks/resources.js"
+import { restoring } from "./attacks/restoring.js"
 import { sealed } from "./attacks/sealed.js"
 import { siblings } from "./attacks/siblings.js"
 import { starving } from "./attacks/starving.js"
@@ -30,6 +31,7 @@ const all = [
   siblings,
   admitting,
   knocking,
+  restoring,
 ].flat()
 
 /** Every attack, in the order of the ids: the gravest first, as letters and numbers have it. */

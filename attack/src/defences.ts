@@ -265,7 +265,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     inClient("device/stream")("this.#cursorsMax > 1) {", "this.#cursorsMax < 0) {"),
   ],
   H11b: [
-    inClient("service/clock")("{ offset: Number(", "{ offset: 0 * Number("),
+    inClient("service/clock")("this.#offset = Number(", "this.#offset = 0 * Number("),
     inClient("device/subscription")("if (isRefusal(answer)) {", "if (answer === undefined) {"),
     inClient("device/subscription")(
       "if (this.#openSince !== undefined && timers.elapsed() - this.#openSince > steady)",
@@ -418,4 +418,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   A9: [passesAreTagged],
   A10: [inAccess("later === 0 && seq >= 0n ? undefined : denied(NOT_NEWEST)", "undefined")],
   A9b: [inAccess('if (evidence.access.type === "pass")', 'if (evidence.access.type === "proofless")')],
+  A11: [
+    inClient("conversation/log")('if (state.awaitsEntrance && kind !== "application") {', 'if (kind === "expired") {'),
+  ],
 }

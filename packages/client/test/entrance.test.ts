@@ -1,7 +1,9 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { decode, encode } from "@conclave/codec"
 import type { Entry } from "@conclave/contracts/delivery"
 import { dangerouslyAcceptAll, type Group } from "@conclave/mls"
+import { MLSMessage } from "@conclave/mls/wire"
 import { TransportError } from "@conclave/transport"
 import { intervalIn } from "../src/conversation/epoch-interval.js"
 import type { ConversationHandle } from "../src/device/handle.js"
@@ -105,13 +107,16 @@ describe("the commit by which a newcomer came in, where the service has lost it 
     assertOneGroup(alice, carol, dave)
   })
 
-  it("stops the newcomer as it stops all others, where the commit before it registers a key", async () => {
+  it("is waited for no longer where a commit before it registers a key: the newcomer follows neither, and knocks", async () => {
     await using backup = new Backup()
     const scene = await lostEntrance(backup)
     const { alice, carol, dave } = scene
     await commitIn(scene, { begins: true })
+    const { epoch } = only(dave)
     await pass(backup.world, 60_000, dave, alice, carol)
-    for (const client of [dave, alice, carol]) assert.deepEqual(await told(client), ["restored", "stopped"])
+    for (const client of [alice, carol]) assert.deepEqual(await told(client), ["restored", "stopped"])
+    assert.deepEqual(await told(dave), ["restored", "stuck"])
+    assert.equal(only(dave).epoch, epoch)
   })
 
   it("is not taken for another commit of its epoch", async () => {
@@ -152,6 +157,135 @@ describe("the commit by which a newcomer came in, where the service has lost it 
     assert.equal((await texts(carol)).at(-1), "is anybody here?")
   })
 })
+
+describe("a newcomer from whose commit on the service keeps nothing any more", () => {
+  it("follows no other commit of its first epoch, also where the service was restored: it asks to be let in", async () => {
+    await using backup = new Backup()
+    const scene = await lostEntrance(backup)
+    const { alice, carol, dave, giveBack, group } = scene
+    const { epoch } = group
+    await commitIn(scene, { begins: false })
+    await giveBack()
+    const { joinedAt } = stateOf(dave).facts
+    backup.lie = (request, answer, to) => {
+      if (to !== "dave" || request.type !== "read" || request.afterSeq >= joinedAt) return answer
+      return { type: "belowRetention", groupId: request.groupId, oldestSeq: joinedAt + 1n }
+    }
+    await pass(backup.world, 30_000, dave)
+    assert.equal(only(dave).epoch, epoch)
+    await pass(backup.world, 2 * TEN_MINUTES, alice, carol, dave)
+    assertOneGroup(alice, carol, dave)
+  })
+
+  it("takes the log up with that commit where older entries alone are gone", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    const dave = await backup.open("dave")
+    await only(alice).invite("dave")
+    await only(alice).send("hello, Dave")
+    backup.lie = (request, answer, to) => {
+      if (to !== "dave" || request.type !== "read" || answer.type !== "entries") return answer
+      const { joinedAt } = stateOf(dave).facts
+      if (request.afterSeq + 1n >= joinedAt) return answer
+      return { type: "belowRetention", groupId: request.groupId, oldestSeq: joinedAt }
+    }
+    await settle(alice, bob, dave)
+    assert.deepEqual(await told(dave), ["joined", "title"])
+    assert.deepEqual(await texts(dave), ["hello, Dave"])
+    assert.equal(stateOf(dave).entrance?.isSeen, true)
+  })
+})
+
+/** A line that carries nothing. */
+function silence(backup: Backup, name: string): void {
+  backup.lie = (_, answer, to) => {
+    if (to === name) throw new TransportError("the line is broken", { retryable: true })
+    return answer
+  }
+}
+
+describe("a newcomer who waits for that commit", () => {
+  it("looks once more before giving up, after a time without a line", async () => {
+    await using backup = new Backup()
+    const { alice, carol, dave, giveBack } = await lostEntrance(backup)
+    await dave.sync()
+    silence(backup, "dave")
+    await giveBack()
+    await pass(backup.world, TEN_MINUTES + 60_000, dave)
+    backup.lie = (_, answer) => answer
+    await pass(backup.world, 60_000, dave)
+    assertOneGroup(alice, carol, dave)
+    assert.ok(!(await told(dave)).includes("stuck"))
+  })
+
+  it("goes on waiting where the clock is set back by a little, and not where it is by hours", async () => {
+    for (const [back, expected] of [
+      [1_000, ["restored"]],
+      [3_600_000, ["restored", "stuck"]],
+    ] as const) {
+      await using backup = new Backup()
+      const { dave } = await lostEntrance(backup)
+      await dave.sync()
+      backup.world.now -= back
+      await pass(backup.world, 30_000, dave)
+      assert.deepEqual(await told(dave), expected)
+    }
+  })
+
+  it("is let in where a member has encrypted it once more, and the others follow that", async () => {
+    await using backup = new Backup()
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    const dave = await backup.open("dave")
+    await backup.make()
+    const { encryptAgain, mallory } = await rememberingKeys(backup, bob)
+    cut(backup, "dave")
+    await only(alice).invite("dave")
+    await dave.sync().catch(() => {})
+    const entrance = (await backup.world.branch.entries(only(alice))).findLast(({ kind }) => kind === "commit")!
+    backup.lie = (_, answer) => answer
+    const restored = backup.restore()
+    await restored.place(only(carol), { ...entrance, body: encryptAgain(entrance.body) })
+    await pass(backup.world, 2 * TEN_MINUTES, carol, dave, alice)
+    assertOneGroup(alice, carol, dave)
+    assert.ok(mallory.name === "bob" && !(await told(dave)).includes("stopped"))
+  })
+})
+
+/** Bob, who keeps the keys of what he opens. */
+async function rememberingKeys(backup: Backup, bob: Client) {
+  const opened: {
+    readonly key: Uint8Array
+    readonly nonce: Uint8Array
+    readonly plain: Uint8Array
+    aad: Uint8Array
+  }[] = []
+  const { mallory, group } = await Mallory.inside(backup.world, bob, (suite) => ({
+    ...suite,
+    aead: {
+      ...suite.aead,
+      open(key, nonce, ciphertext, aad) {
+        const plain = suite.aead.open(key, nonce, ciphertext, aad)
+        if (plain !== undefined)
+          opened.push({ key: key.slice(), nonce: nonce.slice(), plain: plain.slice(), aad: aad.slice() })
+        return plain
+      },
+    },
+  }))
+  /** With the same key and nonce, and one zero more. */
+  const encryptAgain = (body: Uint8Array): Uint8Array => {
+    group.receive(body)
+    const message = decode(MLSMessage, body)
+    if (message.wireFormat.type !== "mlsPrivateMessage") throw new TypeError("it is public")
+    const { privateMessage } = message.wireFormat
+    const { key, nonce, plain, aad } = opened.at(-1)!
+    const ciphertext = group.suite.aead.seal(key, nonce, Uint8Array.of(...plain, 0), aad)
+    return encode(MLSMessage, {
+      ...message,
+      wireFormat: { ...message.wireFormat, privateMessage: { ...privateMessage, ciphertext } },
+    })
+  }
+  return { encryptAgain, mallory }
+}
 
 describe("the commit by which a newcomer came in", () => {
   for (const [where, away] of [

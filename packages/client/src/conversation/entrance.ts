@@ -3,24 +3,21 @@ import { logChainStart } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
 import { commitHash } from "../access/newcomer.js"
 import type { Next } from "./question.js"
-import { isRestored, NOT_GIVEN_BACK, QUIET_MILLISECONDS } from "./restored.js"
+import { hasLookedSince, NOT_GIVEN_BACK, quietSince } from "./restored.js"
 import type { State } from "./state.js"
 import { stick } from "./stuck.js"
 import type { Turn } from "./turn.js"
 
 /**
  * The commit by which this device came in, which its Welcome names by a hash. Before that stands in the log, no other handshake of this
- * device's epochs holds: a service that was restored may have lost the commit, and all others wait for it too. In a group from before
- * there were keys, the commit is taken to be where the Welcome is said to come from.
+ * device's epochs holds: a service that was restored may have lost the commit, and all others wait for it too. Where it is not named, as
+ * before there were keys, it is taken to be where the Welcome is said to come from.
  */
 
-/** Goes to the place of that commit, which the service does not keep any more: the chain begins with what comes after it. */
-export function comeIn(turn: Turn): void {
-  const { entrance, facts, position } = turn.state
+/** Goes to the place of a commit that no Welcome names: the chain begins with what comes after it. */
+function comeIn(turn: Turn): void {
+  const { facts, position } = turn.state
   position.move({ cursor: facts.joinedAt, chainHash: new Uint8Array(), lastCommit: facts.joinedAt })
-  // A service that was restored may have something else there.
-  if (entrance !== undefined && !isRestored(turn)) turn.putEntrance({ ...entrance, isSeen: true })
-  turn.moved()
 }
 
 /**
@@ -44,26 +41,36 @@ export function beginBefore(turn: Turn, seq: bigint): void {
 /** Takes the log up there after all, where it does not lead there from what the inviter had read. */
 export function beginAtEntrance(turn: Turn): void {
   const { entrance, facts } = turn.state
-  if (entrance === undefined) {
-    comeIn(turn)
-    return
-  }
-  beginBefore(turn, facts.joinedAt)
+  if (entrance === undefined) comeIn(turn)
+  else beginBefore(turn, facts.joinedAt)
   turn.moved()
 }
 
-/** Whether the commit is still to come that this device came in by. */
-export function awaitsEntrance({ entrance }: State): boolean {
-  return entrance !== undefined && !entrance.isSeen
+/**
+ * The service keeps nothing before `oldestSeq`: takes the log up with that commit, if it may be kept, and this device has not been there.
+ * Where it was may be something else by now, if the service was restored: so it has to be seen.
+ */
+export function skipToEntrance(turn: Turn, oldestSeq: bigint): boolean {
+  const { entrance, facts, position } = turn.state
+  const last = entrance === undefined ? facts.joinedAt : facts.joinedAt - 1n
+  if (position.cursor >= last || (entrance !== undefined && oldestSeq > facts.joinedAt)) return false
+  beginAtEntrance(turn)
+  return true
 }
 
 /**
- * Whether the entry is of before this device came, or the commit by which it came. What stands before that and is of a later epoch was put
- * there by a service that was restored since, or by a member.
+ * Whether the entry is of before this device came, or the commit by which it came: one that no Welcome names is known by the interval that
+ * the Welcome told also where that names another place. What stands before that and is of a later epoch was put there by a service that was
+ * restored since, or by a member.
  */
-export function isBeforeOwn(state: State, { seq, epoch }: Entry): boolean {
-  const { facts } = state
-  return (seq <= facts.joinedAt || awaitsEntrance(state)) && epoch < facts.firstEpoch
+export function isBeforeOwn(state: State, { seq, kind, epoch, begins }: Entry): boolean {
+  const { facts, intervals, entrance } = state
+  if (seq <= facts.joinedAt || state.awaitsEntrance) return epoch < facts.firstEpoch
+  // What is lost comes back in its order.
+  if (entrance !== undefined || facts.rewoundAt !== undefined) return false
+  if (kind !== "commit" || epoch + 1n !== facts.firstEpoch) return false
+  const told = intervals.newest?.accessKey
+  return begins !== undefined && told !== undefined && equalBytes(begins.accessKey, told)
 }
 
 /**
@@ -95,15 +102,15 @@ export function awaitEntrance(turn: Turn): Next {
   const { entrance } = state
   if (entrance === undefined || entrance.isSeen) return "again"
   if (entrance.missedAt === undefined) turn.putEntrance({ ...entrance, missedAt: BigInt(moment.now) })
-  if (entranceDue(state, moment.now)! > moment.now) return "idle"
-  turn.putEntrance(undefined)
+  const due = entranceDue(state, moment.now)!
+  if (due > moment.now) return "idle"
+  if (!hasLookedSince(turn, due)) return "again"
   stick(turn, NOT_GIVEN_BACK)
   return { type: "reload" }
 }
 
-/** Until when that is waited for (Unix time in milliseconds); where the clock has been set back, nobody knows how long it has been. */
+/** Until when that is waited for (Unix time in milliseconds). */
 export function entranceDue({ entrance }: State, now: number): number | undefined {
   if (entrance?.missedAt === undefined || entrance.isSeen) return undefined
-  const since = Number(entrance.missedAt) > now ? 0 : Number(entrance.missedAt)
-  return since + QUIET_MILLISECONDS
+  return quietSince(entrance.missedAt, now)
 }

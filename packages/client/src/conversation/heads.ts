@@ -9,7 +9,7 @@ import { encodeEvidence } from "../heads/evidence.js"
 import { serviceSuite, signerOf } from "../heads/service-key.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 import type { Dispute } from "./disputes.js"
-import { found, missing } from "./missing.js"
+import { missing } from "./missing.js"
 import type { Next } from "./question.js"
 import { isPauseOver, pauseAfter } from "./recovery.js"
 import { isRestored, rewindIfRestored, sendAgain } from "./restored.js"
@@ -117,10 +117,7 @@ function confirm(turn: Turn, head: HeadClaim, isEnd = turn.state.position.isAtHe
   state.position.takeTold()
   state.disputes.pause = undefined
   const { incarnation, seq, chainHash, signature } = head
-  if (isRestored(turn)) {
-    sendAgain(turn)
-    found(turn)
-  }
+  if (isRestored(turn)) sendAgain(turn)
   // Where there is more to read, what has expired after it may have done so long before.
   const headAt = isEnd ? BigInt(moment.now) : 0n
   turn.update({ head: { incarnation, seq, chainHash, signature }, headAt })

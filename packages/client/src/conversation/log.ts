@@ -9,7 +9,7 @@ import { headInHandshake } from "../heads/claims.js"
 import { type DeliveryAnswer, toldBy } from "../service/delivery.js"
 import { announce, isAmong, nameOfMember } from "./announcing.js"
 import { noteCommitter, noteLetIn } from "./answering.js"
-import { awaitsEntrance, beginAtEntrance, comeIn, isBeforeOwn, keepEntrance } from "./entrance.js"
+import { beginAtEntrance, isBeforeOwn, keepEntrance, skipToEntrance } from "./entrance.js"
 import { breaksRegistration, intervalBegun } from "./epoch-interval.js"
 import { compareHead, confirmFirst, followsClaim, isWithheld, probe } from "./heads.js"
 import { noteCommit } from "./inspecting.js"
@@ -26,7 +26,6 @@ import {
   forgetLost,
   isBeforeEntrance,
   isKnownAgain,
-  isRestored,
   isRival,
   isTooEarly,
   rewindIfRestored,
@@ -108,17 +107,13 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
       return doubt(turn, { seq: headSeq, reason: "the log is shorter than its head" })
     }
     if (answer.entries.length === 0) {
-      // Restored, it has still to sign that this is its log.
-      if (!isRestored(turn)) found(turn)
+      found(turn)
       turn.state.disputes.seen = { seq: cursor, at: turn.moment.now }
     }
     position.read(answer.entries, headSeq, toldBy(answer))
   } else if (answer.type === "belowRetention") {
     const { cursor } = position
-    if (cursor < turn.state.facts.joinedAt) {
-      comeIn(turn)
-      return "again"
-    }
+    if (skipToEntrance(turn, answer.oldestSeq)) return "again"
     return doubt(turn, { seq: cursor, reason: "this device was away for too long", mayKnock: true })
   } else if (answer.type === "denied") {
     // A service that was restored does not know the newest key.
@@ -192,7 +187,7 @@ function follow(turn: Turn, entry: Entry): Followed {
   // A member who leaves follows the commits until one of them carries it out, and reads no message any more. Of a
   // message that has expired, the service keeps the place.
   const isUnread = kind === "expired" || (state.facts.status === "leaving" && kind === "application")
-  const isEntrance = seq >= state.facts.joinedAt || awaitsEntrance(state)
+  const isEntrance = seq >= state.facts.joinedAt || state.awaitsEntrance
   if (isOfOthers && isEntrance && state.isGroupMissing) return "group needed"
   if (own !== undefined || isOfOthers || isUnread) {
     if (own !== undefined) placeOwn(turn, entry, own)
@@ -205,7 +200,14 @@ function follow(turn: Turn, entry: Entry): Followed {
     return "followed"
   }
   if (state.group === undefined) return "group needed"
-  if ((state.facts.rewoundAt !== undefined || awaitsEntrance(state)) && kind !== "application") {
+  if (state.awaitsEntrance && kind !== "application") {
+    const what = `${kind} ${seq} comes before the commit by which this device came in`
+    if (entry.begins === undefined) return passOver(turn, entry, what)
+    // It may be that the commit will not come: a member can have encrypted it once more.
+    stick(turn, `${what}, and registers a key`)
+    return "reload"
+  }
+  if (state.facts.rewoundAt !== undefined && kind !== "application") {
     if (isKnownAgain(turn, entry)) {
       moveOn(turn, entry)
       return "followed"

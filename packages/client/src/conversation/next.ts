@@ -3,7 +3,7 @@ import { answerDue, answerKnocks } from "./answering.js"
 import { announceGroup } from "./beginning.js"
 import { compileCommit, nextWishes, sendCommit } from "./committing.js"
 import { readToAnswer } from "./entering.js"
-import { awaitEntrance, awaitsEntrance, entranceDue } from "./entrance.js"
+import { awaitEntrance, entranceDue } from "./entrance.js"
 import { confirmHead } from "./heads.js"
 import { knock, knockDue } from "./knocking.js"
 import { departureDue, leave } from "./leaving.js"
@@ -58,10 +58,10 @@ function turnOf(turn: Turn): Next {
   }
   const confirmed = confirmHead(turn)
   if (confirmed !== "again") return confirmed
-  if (awaitsEntrance(state)) return awaitEntrance(turn)
+  if (state.awaitsEntrance) return awaitEntrance(turn)
   if (state.facts.rewoundAt !== undefined) {
     const again = appendAgain(turn)
-    if (again !== "again") return again
+    if (again !== "again" || !state.position.isAtHead) return again
   }
   const { newest } = state.intervals
   if (state.wantsKnocks && newest !== undefined && mayAnswer(turn)) {
@@ -184,6 +184,7 @@ function claimsOf(staged: Staged) {
 export function nextDue(state: State, moment: Moment): number | undefined {
   const { obstacle, facts } = state
   const missing = obstacle.type === "missing" ? obstacle.pause.retryAt : undefined
+  const awaited = missing === undefined && !endedStatuses.has(facts.status) ? entranceDue(state, moment.now) : undefined
   const times =
     facts.status === "recovering"
       ? [missing, knockDue(state)]
@@ -195,15 +196,14 @@ export function nextDue(state: State, moment: Moment): number | undefined {
           state.commit === undefined ? removalDue(state, moment) : undefined,
           renewalDue(state, moment),
           againDue(state, moment.now),
-          entranceDue(state, moment.now),
+          awaited,
         ]
   const quiet = quietUntil(state, moment)
   if (quiet !== undefined && facts.status !== "recovering") {
     // Wishes wait for it, too, but for messages; what is over is no reason to look again before.
     const deferred = obstacle.type === "deferred" && obstacle.of === "message" ? obstacle.pause.retryAt : undefined
     const sooner = [missing, deferred].filter((time) => time !== undefined && time > moment.now)
-    const awaited = [againDue(state, moment.now), entranceDue(state, moment.now)]
-    return earliest([quiet, ...sooner, ...awaited])
+    return earliest([quiet, ...sooner, againDue(state, moment.now), awaited])
   }
   return earliest(times)
 }
@@ -236,7 +236,7 @@ export function encryptAtOnce(turn: Turn, number: number): void {
   const { position, group } = state
   if (state.asking !== undefined || state.staged !== undefined || state.commit !== undefined) return
   if (!state.isFollowing || state.obstacle.type !== "none") return
-  if (!position.isAtHead || position.lastCommit === undefined || group === undefined || awaitsEntrance(state)) return
+  if (!position.isAtHead || position.lastCommit === undefined || group === undefined || state.awaitsEntrance) return
   if (hasOthersToLetGo(turn) || state.facts.renewalDue || turn.moment.revoked.isThisDevice) return
   const [next] = nextWishes(state, turn.moment)
   renewIfOld(turn, next?.[1])

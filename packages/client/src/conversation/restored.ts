@@ -178,6 +178,10 @@ function giveUp(turn: Turn): Next {
   const keys = rewinding && proversOf(state)[rewinding.tried]
   state.rewinding = undefined
   if (rewinding === undefined || keys === undefined || quietUntil(state, moment) !== undefined) {
+    // What the service shows is found and given up again with each look.
+    const incarnation = moment.service?.incarnation
+    if (state.givenUpFor === incarnation) turn.update({ missingSince: facts.missingSince ?? BigInt(moment.now) })
+    state.givenUpFor = incarnation
     mistrust(turn, GIVEN_UP)
     return "again"
   }
@@ -276,9 +280,8 @@ export function isRival({ kept }: State, { kind, epoch }: Entry): boolean {
 }
 
 /** Whether a handshake is of the epoch that this device is in, and that the log does not lead to before what is lost is back. */
-export function isTooEarly({ kept, epoch, entrance }: State, entry: Entry): boolean {
-  const isEntranceLost = entrance !== undefined && !entrance.isSeen
-  return (kept.lostCommit !== undefined || isEntranceLost) && entry.epoch >= epoch
+export function isTooEarly({ kept, epoch }: State, entry: Entry): boolean {
+  return kept.lostCommit !== undefined && entry.epoch >= epoch
 }
 
 /** The commit by which this device came in, while it is lost: what comes before it is of epochs that this device was not in. */
@@ -316,13 +319,26 @@ export function forgetLost(turn: Turn): void {
 export function againDue(state: State, now: number): number | undefined {
   const { facts, kept, again, group, outline } = state
   if (facts.rewoundAt === undefined || kept.lost.length === 0) return undefined
+  if (waitsForEntrance(state)) return quietSince(facts.rewoundAt, now)
   const since = Number(facts.rewoundAt) > now ? 0 : Number(facts.rewoundAt)
-  if (waitsForEntrance(state)) return since + QUIET_MILLISECONDS
   const count = group?.memberCount ?? outline.shown?.names.length ?? 1
   const own = Number(group?.ownLeafIndex ?? outline.shown?.ownLeafIndex ?? 0) % count
   const wait = Math.min(own * TURN_MILLISECONDS, Math.floor((own * ALL_TURNS_MILLISECONDS) / count))
   const retryAt = again === undefined || isPauseOver(again.retryAt, now) ? 0 : again.retryAt
   return Math.max(since + wait, retryAt)
+}
+
+/** Until when others may give back what this device cannot do without; where the clock has been set back, nobody knows how long it has been. */
+export function quietSince(since: bigint, now: number): number {
+  return Number(since) > now + QUIET_MILLISECONDS ? 0 : Number(since) + QUIET_MILLISECONDS
+}
+
+/** Whether the log has been read to its end since then: what is waited for may be there. Otherwise it is read again. */
+export function hasLookedSince({ state }: Turn, due: number): boolean {
+  const { seen } = state.disputes
+  if (seen !== undefined && seen.at >= due) return true
+  state.position.doubtHead()
+  return false
 }
 
 /** Whether the commit is lost by which this device came in, and others have to give it back: see `keepEntrance`. */
@@ -341,6 +357,7 @@ export function appendAgain(turn: Turn): Next {
   if (due === undefined || lost === undefined) return "again"
   if (due > moment.now) return "idle"
   if (waitsForEntrance(state)) {
+    if (!hasLookedSince(turn, due)) return "again"
     forgetLost(turn)
     stick(turn, NOT_GIVEN_BACK)
     return { type: "reload" }

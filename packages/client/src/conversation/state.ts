@@ -199,6 +199,8 @@ export class State {
   readonly told = new Told()
   /** While it is found out what a restored service has lost. */
   rewinding: Rewinding | undefined
+  /** The incarnation of a service that was restored, of which this device has said that it cannot go back so far. */
+  givenUpFor: bigint | undefined
   /** When what it has lost is appended again. */
   again: Pause | undefined
   /** Leaves in the tree whose devices were revoked. */
@@ -217,6 +219,11 @@ export class State {
   constructor(id: Uint8Array) {
     this.id = id
     this.key = hex(id)
+  }
+
+  /** Whether the commit is still to come that this device came in by. */
+  get awaitsEntrance(): boolean {
+    return this.entrance !== undefined && !this.entrance.isSeen
   }
 
   /** Whether there is a group that is not in memory. */
