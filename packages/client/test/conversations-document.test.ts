@@ -1,5 +1,4 @@
 import assert from "node:assert/strict"
-import { createCipheriv, createHash, createHmac, createPublicKey, verify } from "node:crypto"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
@@ -40,6 +39,20 @@ import { HANDSHAKES_KEPT } from "../src/conversation/kept.js"
 import * as payload from "../src/conversation/payload.js"
 import { conversationProfile, NAMES_AT_ONCE_MAX } from "../src/conversation/profile.js"
 import { ENVELOPE_VERSION, Envelope, HANDSHAKE_DATA_VERSION, HandshakeData } from "../src/heads/claims.js"
+import {
+  expanded,
+  exported,
+  hex,
+  isSigned,
+  joined,
+  none,
+  sealedWith,
+  sha256,
+  text,
+  u64,
+  unhex,
+  v,
+} from "./support/by-hand.js"
 import { definitionsOf } from "./support/definitions.js"
 import { revocationVector } from "./support/revocation-vector.js"
 import { provider } from "./support/world.js"
@@ -49,13 +62,6 @@ const document = readFileSync(new URL("conversations.md", docs), "utf8")
 const file = new URL("conversations-vectors.json", docs)
 const suite = cipherSuite(1, provider)
 
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
-const unhex = (text: string) => new Uint8Array(Buffer.from(text, "hex"))
-const sha256 = (...parts: readonly Uint8Array[]) => {
-  const hash = createHash("sha256")
-  for (const part of parts) hash.update(part)
-  return new Uint8Array(hash.digest())
-}
 /** Fixed bytes that look random. */
 const derived = (label: string, length: number) =>
   Uint8Array.from({ length }, (_, n) => sha256(Buffer.from(`${label} ${n >> 5}`))[n & 31]!)
@@ -226,63 +232,6 @@ function payloadVector() {
     bytes: { bytes: "010203", payload: made({ type: "bytes", bytes: Uint8Array.of(1, 2, 3) }) },
     title: { title: "Friends", payload: made({ type: "title", title: "Friends" }) },
   }
-}
-
-// --- What the document says, without the code that does it -----------------------------------------------------------
-
-const none = new Uint8Array()
-const u16 = (n: number) => Uint8Array.of(n >> 8, n & 0xff)
-const u64 = (n: number) => unhex(n.toString(16).padStart(16, "0"))
-const joined = (...parts: readonly Uint8Array[]) => new Uint8Array(Buffer.concat(parts))
-/** A vector of RFC 9420 §2.1.2. */
-const v = (bytes: Uint8Array) =>
-  joined(bytes.length < 64 ? Uint8Array.of(bytes.length) : u16(bytes.length | 0x4000), bytes)
-const text = (it: string) => new TextEncoder().encode(it)
-const hmac = (key: Uint8Array, ...parts: readonly Uint8Array[]) =>
-  new Uint8Array(
-    createHmac("sha256", key)
-      .update(joined(...parts))
-      .digest(),
-  )
-
-interface Expanded {
-  readonly context: Uint8Array
-  readonly length: number
-}
-
-/** ExpandWithLabel (RFC 9420 §8) of at most 32 bytes. */
-const expanded = (secret: Uint8Array, label: string, { context, length }: Expanded) =>
-  hmac(secret, u16(length), v(text(`MLS 1.0 ${label}`)), v(context), Uint8Array.of(1)).slice(0, length)
-
-/** MLS-Exporter (RFC 9420 §8.5). */
-const exported = (exporter: Uint8Array, label: string, { context, length }: Expanded) =>
-  expanded(expanded(exporter, label, { context: none, length: 32 }), "exported", { context: sha256(context), length })
-
-/** An Ed25519 signature by SignWithLabel (RFC 9420 §5.1.2). */
-function isSigned(
-  publicKey: string,
-  label: string,
-  { content, signature }: Record<"content" | "signature", Uint8Array>,
-) {
-  const key = createPublicKey({
-    key: Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), unhex(publicKey)]),
-    format: "der",
-    type: "spki",
-  })
-  return verify(null, joined(v(text(`MLS 1.0 ${label}`)), v(content)), key, signature)
-}
-
-interface Seal {
-  readonly key: string
-  readonly nonce: string
-  readonly plaintext: Uint8Array
-  readonly context: Uint8Array
-}
-
-function sealedWith({ key, nonce, plaintext, context }: Seal): string {
-  const cipher = createCipheriv("aes-128-gcm", unhex(key), unhex(nonce))
-  cipher.setAAD(context)
-  return hex(joined(unhex(nonce), cipher.update(plaintext), cipher.final(), cipher.getAuthTag()))
 }
 
 const rows = new Map(
