@@ -23,7 +23,7 @@ import type { Inspection } from "../inspection.js"
 import { bodyOf, contentSize, type Sendable } from "../kinds/contents.js"
 import { recordKeys, StoredMessage, sortable } from "../records/records.js"
 import { acceptContinuing, continuedIn } from "./continuations.js"
-import { keepAtService, keptAtService, retireAtService, type ServiceCopy } from "./copy.js"
+import type { ServiceCopy } from "./copy.js"
 import { Driver, type Fates, type Means, type Wished } from "./driver.js"
 
 const HISTORY_LIMIT = 100
@@ -194,14 +194,17 @@ export class ConversationHandle implements Conversation {
   }
 
   async keepAtService(times: KeepingTimes): Promise<KeptAtService> {
+    const { keepAtService } = await import("./copy.js")
     return keepAtService(this.#copy(), times)
   }
 
   async keptAtService(): Promise<KeptAtService> {
+    const { keptAtService } = await import("./copy.js")
     return keptAtService(this.#copy())
   }
 
   async retireAtService(): Promise<KeptAtService> {
+    const { retireAtService } = await import("./copy.js")
     return retireAtService(this.#copy())
   }
 
