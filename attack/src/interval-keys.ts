@@ -131,7 +131,7 @@ const Link = struct("ChainLink", {
 export function nameCommit(
   suite: CipherSuite,
   { message, epoch, removals }: Pick<OutgoingCommit, "message" | "epoch" | "removals">,
-  keys?: IntervalKeys,
+  keys?: Pick<IntervalKeys, "accessKey">,
 ): Extension {
   const sha256 = suite.provider.hashes["SHA-256"]!
   const begins = keys && { accessKey: keys.accessKey, removes: removals.length > 0 }

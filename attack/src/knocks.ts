@@ -1,5 +1,6 @@
 import { DecodeError, decode, encode } from "@conclave/codec"
 import { type Answers, type Knock, KnockTBS, SignedKnock } from "@conclave/contracts/knocks"
+import type { Extension } from "@conclave/mls/wire"
 import { LeafNode } from "@conclave/mls/wire"
 import { IntervalKeys, nameCommit, openWith, sealWith, tellNewcomers } from "./interval-keys.js"
 import type { Mallory } from "./mallory.js"
@@ -73,8 +74,11 @@ export function openAnswer(
   return key && openWith(suite, key, answer.welcome, groupId)
 }
 
-/** A commit of hers that takes somebody out and in again, by a key package; the group has not moved. */
-export function readmission(mallory: Mallory, keyPackage: Uint8Array, name: string) {
+/**
+ * A commit of hers that takes somebody out and in again, by a key package; the group has not moved. `named`: what its Welcome says that its
+ * commit is.
+ */
+export function readmission(mallory: Mallory, keyPackage: Uint8Array, name: string, named?: Extension) {
   const group = mallory.group!
   let keys: IntervalKeys | undefined
   const made = group.commit({
@@ -84,7 +88,7 @@ export function readmission(mallory: Mallory, keyPackage: Uint8Array, name: stri
       keys = IntervalKeys.of(mallory.suite, group.id, (label, context, length) =>
         exportNext({ label, context, length }),
       )
-      return [tellNewcomers(keys), nameCommit(mallory.suite, commit, keys)]
+      return [tellNewcomers(keys), named ?? nameCommit(mallory.suite, commit, keys)]
     },
   })
   return { made, keys: keys!, welcome: made.welcome! }

@@ -2,7 +2,15 @@ import { deviceIdOf } from "@conclave/contracts/auth"
 import type { Entry } from "@conclave/contracts/delivery"
 import { type CryptoProvider, equalBytes } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
-import type { CipherSuite, Exporter, Group, GroupChanges, KeyPackageBundle, Signer } from "@conclave/mls"
+import type {
+  CipherSuite,
+  Exporter,
+  Group,
+  GroupChanges,
+  KeyPackageBundle,
+  OutgoingCommit,
+  Signer,
+} from "@conclave/mls"
 import * as realMls from "@conclave/mls"
 import {
   type Ask,
@@ -208,7 +216,7 @@ export class Mallory {
   async commit(
     changes: Parameters<Group["commit"]>[0] = {},
     recipients: readonly Uint8Array[] = [],
-    parts: Partial<CommitParts> | ((begins: CommitParts["begins"]) => Partial<CommitParts>) = {},
+    parts: Partial<CommitParts> | ((begins: CommitParts["begins"], made: OutgoingCommit) => Partial<CommitParts>) = {},
   ): Promise<DeliveryResponse> {
     const group = this.group!
     const { id: groupId, epoch } = group
@@ -230,7 +238,7 @@ export class Mallory {
         ...(made.welcome && { welcome: made.welcome }),
         recipients: recipients.map((deviceId) => ({ deviceId })),
         begins,
-        ...(typeof parts === "function" ? parts(begins) : parts),
+        ...(typeof parts === "function" ? parts(begins, made) : parts),
       },
     })
     if (answer.type !== "accepted") {

@@ -1,6 +1,6 @@
 import { type Attack, outcome } from "../attack.js"
 import { noAccess } from "../contract.js"
-import type { IntervalKeys } from "../interval-keys.js"
+import { type IntervalKeys, nameCommit } from "../interval-keys.js"
 import {
   answerTo,
   type Knock,
@@ -200,13 +200,11 @@ const answersFalsely: Attack = {
     const { keys } = mallory
     // Two successors of one epoch: Bob is told of one, and everybody else of the other.
     const twin = twinOf(mallory)
-    const own = readmission(twin, keyPackage, "bob")
-    twin.group!.apply(own.made, twin.mls.dangerouslyAcceptAll(own.made.claims))
-    const welcome = new Uint8Array()
-    const answers = answerTo(mallory, team.id, knock.id, keys!, own.welcome)
-    const answer = await mallory.commit({ add: [keyPackage], remove: [mallory.leafOf("bob")] }, [], {
-      answers,
-      welcome,
+    const changes = { add: [keyPackage], remove: [mallory.leafOf("bob")] }
+    const answer = await mallory.commit(changes, [], (begins, made) => {
+      const own = readmission(twin, keyPackage, "bob", nameCommit(mallory.suite, made, begins))
+      twin.group!.apply(own.made, twin.mls.dangerouslyAcceptAll(own.made.claims))
+      return { answers: answerTo(mallory, team.id, knock.id, keys!, own.welcome), welcome: new Uint8Array() }
     })
     await settle(bob)
     const told = (await eventsOf(bob)).filter(({ type }) => type === "rejected" || type === "recovered")
