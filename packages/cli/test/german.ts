@@ -1,6 +1,6 @@
 /** Words that German has not. */
 export const ENGLISH =
-  /(?<![\p{L}„/-])(the|and|you|your|yours|are|with|not|this|that|from|have|has|it|they|them|who|whom|of|to|be|been|reads?|sent|message|messages|device|key|invited?|cannot|again|somebody|nobody|mixed|is|file|folder|there|which|does|what)(?![\p{L}-])/iu
+  /(?<![\p{L}\p{N}„/-])(the|and|you|your|yours|are|with|not|this|that|from|have|has|it|they|them|who|whom|of|to|be|been|reads?|sent|message|messages|device|key|invited?|cannot|again|somebody|nobody|mixed|is|file|folder|there|which|does|what)(?![\p{L}\p{N}-])/iu
 
 /** Names that are typed, or that others have given: they are in no language. */
 const NAMES = [
