@@ -258,7 +258,7 @@ describe("two people, then three, in browsers of their own", { skip: noBrowser, 
     const complaints = [alice, bob, carol].flatMap((person) => person.complaints)
     const ofBrowsers = [
       /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection/,
-      /status of 503|fetching the script|Firefox can’t establish a connection/,
+      /status of 503|fetching the script|Firefox can’t establish a connection|interrupted while the page was loading/,
     ]
     assert.deepEqual(
       complaints.filter((complaint) => !ofBrowsers.some((form) => form.test(complaint))),
