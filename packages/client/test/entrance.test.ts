@@ -8,7 +8,7 @@ import { TransportError } from "@conclave/transport"
 import { intervalIn } from "../src/conversation/epoch-interval.js"
 import type { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
-import { Backup, only, pass, texts } from "./support/backup.js"
+import { Backup, only, pass, texts, told } from "./support/backup.js"
 import { Mallory } from "./support/mallory.js"
 import { assertOneGroup } from "./support/team.js"
 import { type Branch, settle, taken } from "./support/world.js"
@@ -16,11 +16,6 @@ import { type Branch, settle, taken } from "./support/world.js"
 const TEN_MINUTES = 600_000
 
 const stateOf = (client: Client) => (only(client) as ConversationHandle).driver.state
-const told = async (client: Client) =>
-  (await taken(client)).flatMap((it) => {
-    if (it.type === "message" || it.type === "sent") return []
-    return it.type === "rejected" ? [`rejected ${it.code}`] : it.type === "service" ? [it.change] : [it.type]
-  })
 
 /** The line of one client is broken where it asks about a log. */
 function cut(backup: Backup, name: string): void {

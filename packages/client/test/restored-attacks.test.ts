@@ -7,6 +7,7 @@ import { nextDue } from "../src/conversation/next.js"
 import { quietUntil } from "../src/conversation/restored.js"
 import type { ConversationHandle } from "../src/device/handle.js"
 import { type Client, type ClientOptions, MemoryProfile, memoryStore } from "../src/index.js"
+import { told as kinds } from "./support/backup.js"
 import { Power, storeOn } from "./support/faults.js"
 import { isWhole } from "./support/long.js"
 import { noise } from "./support/mallory.js"
@@ -17,11 +18,6 @@ const only = (client: Client) => [...client.conversations.values()][0]!
 const texts = async (client: Client) => (await only(client).history({ limit: 1_000 })).map(({ text }) => text)
 const idOf = (client: Client) => new Uint8Array(Buffer.from(only(client).id, "hex"))
 const stateOf = (client: Client) => (only(client) as ConversationHandle).driver.state
-const kinds = async (client: Client) =>
-  (await taken(client)).flatMap((it) => {
-    if (it.type === "message" || it.type === "sent") return []
-    return it.type === "rejected" ? [`rejected ${it.code}`] : it.type === "service" ? [it.change] : [it.type]
-  })
 
 type Tamper = (request: DeliveryRequest, answer: DeliveryResponse) => DeliveryResponse
 /** A client that asks so often without a pause has gone round in a circle. */

@@ -4,7 +4,7 @@ import type { Entry } from "@conclave/contracts/delivery"
 import { TransportError } from "@conclave/transport"
 import type { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
-import { Backup, only, pass, texts } from "./support/backup.js"
+import { Backup, only, pass, texts, told } from "./support/backup.js"
 import { noise } from "./support/mallory.js"
 import { assertOneGroup } from "./support/team.js"
 import { provider, settle, taken } from "./support/world.js"
@@ -12,11 +12,6 @@ import { provider, settle, taken } from "./support/world.js"
 const TEN_MINUTES = 600_000
 
 const stateOf = (client: Client) => (only(client) as ConversationHandle).driver.state
-const told = async (client: Client) =>
-  (await taken(client)).flatMap((it) => {
-    if (it.type === "message" || it.type === "sent") return []
-    return it.type === "rejected" ? [`rejected ${it.code}`] : it.type === "service" ? [it.change] : [it.type]
-  })
 
 /** Dave has come in by a commit before which there was Carol's request to leave, and both are lost. */
 async function lostWithRequest(backup: Backup): Promise<readonly [Client, Client, Client]> {

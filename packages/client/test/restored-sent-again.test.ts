@@ -6,16 +6,11 @@ import { LOG_HEAD_LABEL, LogHead } from "@conclave/contracts/heads"
 import { signWithLabel } from "@conclave/mls"
 import type { ConversationHandle } from "../src/device/handle.js"
 import type { Client, ClientOptions, Conversation } from "../src/index.js"
-import { Backup, only, pass, texts } from "./support/backup.js"
+import { Backup, only, pass, texts, told } from "./support/backup.js"
 import { assertOneGroup } from "./support/team.js"
-import { type Branch, provider, settle, taken, World } from "./support/world.js"
+import { type Branch, provider, settle, World } from "./support/world.js"
 
 const cursorOf = (conversation: Conversation) => (conversation as ConversationHandle).driver.state.position.cursor
-const told = async (client: Client) =>
-  (await taken(client)).flatMap((it) => {
-    if (it.type === "message" || it.type === "sent") return []
-    return it.type === "rejected" ? [`rejected ${it.code}`] : it.type === "service" ? [it.change] : [it.type]
-  })
 
 describe("what a restored service had accepted, and has lost", () => {
   it("is sent again in every conversation, also where nobody else says anything", async () => {

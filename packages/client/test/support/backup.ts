@@ -5,6 +5,12 @@ import { type Branch, settle, taken, World } from "./world.js"
 
 export const only = (client: Client) => [...client.conversations.values()][0]!
 export const texts = async (client: Client) => (await only(client).history({ limit: 1_000 })).map(({ text }) => text)
+/** What waits and is no message, acknowledged: in a word each. */
+export const told = async (client: Client) =>
+  (await taken(client)).flatMap((it) => {
+    if (it.type === "message" || it.type === "sent") return []
+    return it.type === "rejected" ? [`rejected ${it.code}`] : it.type === "service" ? [it.change] : [it.type]
+  })
 type Lie = (request: DeliveryRequest, answer: DeliveryResponse, to: string) => DeliveryResponse
 
 /** Clients whose service can be put back to what it was. */
