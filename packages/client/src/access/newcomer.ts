@@ -53,8 +53,7 @@ export function readNewcomer(suite: CipherSuite, extensions: readonly Extension[
   const keys = new IntervalKeys(suite, intervalSecret)
   if (!equalBytes(keys.accessKey, accessKey)) throw new RangeError("the interval's secret does not lead to its key")
   const entrance = extensions.find(({ extensionType }) => extensionType === ENTRANCE_EXTENSION)
-  if (entrance === undefined)
-    throw new RangeError("a Welcome that does not name its commit: whoever invites has to update")
+  if (entrance === undefined) throw new RangeError("a Welcome that does not name its commit: the inviter has to update")
   const { commit } = decode(Entrance, entrance.extensionData)
   return { keys, head, continues, commit }
 }

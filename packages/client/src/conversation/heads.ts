@@ -36,7 +36,7 @@ export function isSigned(turn: Turn, claim: HeadClaim): boolean {
 }
 
 /**
- * Whether a newcomer takes the log up where whoever invited it had read, as the service has signed: from there on it has to lead to the
+ * Whether a newcomer takes the log up where the inviter had read, as the service has signed: from there on it has to lead to the
  * commit `seq`.
  */
 export function mayBegin(turn: Turn, head: HeadClaim, seq: bigint): boolean {

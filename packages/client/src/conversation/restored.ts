@@ -23,7 +23,7 @@ import type { Turn } from "./turn.js"
  */
 
 /** After a backup was restored, for those who were ahead of it to come. */
-export const QUIET_MILLISECONDS = 600_000
+const QUIET_MILLISECONDS = 600_000
 /** So far apart members append what is lost, so that about one does; all of them within this time. */
 const TURN_MILLISECONDS = 1_000
 const ALL_TURNS_MILLISECONDS = 30_000

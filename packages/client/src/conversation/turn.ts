@@ -1,4 +1,4 @@
-import { encode } from "@conclave/codec"
+import { type Codec, encode } from "@conclave/codec"
 import { chainLinkHash } from "@conclave/contracts/log-chain"
 import { includes, type Judgement } from "@conclave/identity/verdicts"
 import { Group } from "@conclave/mls"
@@ -216,22 +216,23 @@ export class Turn {
     else this.put(key, encode(Unapproved, unapproved))
   }
 
+  #putOrDelete<T>(key: string, codec: Codec<T>, value: T | undefined): void {
+    if (value === undefined) this.delete(key)
+    else this.put(key, encode(codec, value))
+  }
+
   putCommit(commit: OutgoingCommit | undefined): void {
     const { state } = this
     if (commit === undefined && state.commit === undefined) return
     state.commit = commit
-    const key = recordKeys.commit(state.key)
-    if (commit === undefined) this.delete(key)
-    else this.put(key, encode(OutgoingCommit, commit))
+    this.#putOrDelete(recordKeys.commit(state.key), OutgoingCommit, commit)
   }
 
   putEntrance(entrance: StoredEntrance | undefined): void {
     const { state } = this
     if (entrance === undefined && state.entrance === undefined) return
     state.entrance = entrance
-    const key = recordKeys.entrance(state.key)
-    if (entrance === undefined) this.delete(key)
-    else this.put(key, encode(StoredEntrance, entrance))
+    this.#putOrDelete(recordKeys.entrance(state.key), StoredEntrance, entrance)
   }
 
   /** What this device has left with the service, while it cannot follow; nothing of the one before is of use. */
@@ -241,9 +242,7 @@ export class Turn {
     state.entering = undefined
     if (knock === undefined && state.knock === undefined) return
     state.knock = knock
-    const key = recordKeys.knock(state.key)
-    if (knock === undefined) this.delete(key)
-    else this.put(key, encode(StoredKnock, knock))
+    this.#putOrDelete(recordKeys.knock(state.key), StoredKnock, knock)
   }
 
   /**
