@@ -120,7 +120,13 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "a commit is sent before it is stored",
-    changes: [change("conversation/turn.js", "this.put(key, encode(OutgoingCommit, commit));", "{}")],
+    changes: [
+      change(
+        "conversation/turn.js",
+        "this.#putOrDelete(recordKeys.commit(state.key), OutgoingCommit, commit);",
+        "if (commit === undefined) this.delete(recordKeys.commit(state.key));",
+      ),
+    ],
   },
   {
     name: "the cursor of the inbox is not stored with the joining",
