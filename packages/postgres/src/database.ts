@@ -128,8 +128,8 @@ const ANSWER_MILLISECONDS = 5_000
 const READ_ONLY_MILLISECONDS = 1_000
 const IDLE_MILLISECONDS = 60_000
 const TRIES = 6
-/** More than these only make the transactions smaller: what waits for one under way shares the next. */
-const LANES_MAX = 2
+/** One without locks, and two with them. More only make the transactions smaller: what waits for one under way shares the next. */
+const LANES_MAX = 3
 
 class PostgresDatabase implements Database {
   readonly #options: DatabaseOptions

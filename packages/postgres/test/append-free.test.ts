@@ -23,7 +23,7 @@ describe("appending without locks", { skip: noPostgres }, () => {
     /** `meanwhile`: when the groups were read. */
     const attempt = async (entries: readonly NewEntry[], meanwhile = async () => {}) => {
       const given = works(entries)
-      const { settled, rest, conflicts } = await database.free((connection) => {
+      const { settled, rest, conflicting } = await database.free((connection) => {
         const commit: Connection["commit"] = async (sql, parameters) => {
           await meanwhile()
           return connection.commit(sql, parameters)
@@ -31,7 +31,7 @@ describe("appending without locks", { skip: noPostgres }, () => {
         return appendFree({ ...connection, commit }, given, sha256)
       })
       const at = (work: (typeof given)[number]) => given.indexOf(work)
-      return { settled: settled.map(({ work }) => at(work)).sort(), rest: rest.map(at), conflicts }
+      return { settled: settled.map(({ work }) => at(work)).sort(), rest: rest.map(at), conflicts: conflicting.length }
     }
     return { database, store, attempt }
   }

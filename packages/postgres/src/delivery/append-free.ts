@@ -10,8 +10,8 @@ import { OF_USE } from "./use.js"
 export interface Free<W extends Work> {
   readonly settled: readonly { readonly work: W; readonly settled: Settled }[]
   readonly rest: readonly W[]
-  /** How many of these were appended by another transaction's leave, had it not been in the way. */
-  readonly conflicts: number
+  /** Those of {@link rest} that another transaction was in the way of. */
+  readonly conflicting: readonly W[]
 }
 
 /** A group as it was read. */
@@ -54,9 +54,10 @@ export async function appendFree<W extends Work>(
     if (of.rows.length === 0 || written.has(of.group.number)) settled.push(...of.works)
   }
   const done = new Set(settled.map(({ work }) => work))
-  const conflicting = writing.filter(({ group }) => !written.has(group.number))
-  const conflicts = conflicting.reduce((sum, of) => sum + of.works.length, 0)
-  return { settled, rest: works.filter((work) => !done.has(work)), conflicts }
+  const conflicting = writing
+    .filter(({ group }) => !written.has(group.number))
+    .flatMap(({ works }) => works.map(({ work }) => work))
+  return { settled, rest: works.filter((work) => !done.has(work)), conflicting }
 }
 
 /** The sweep does not come that close meanwhile. */

@@ -14,7 +14,11 @@ const BATCH_SIZE_MAX = 8 * 1024 * 1024
 const QUEUE_MAX = 10_000
 const QUEUE_SIZE_MAX = 64 * 1024 * 1024
 
+/** So many lanes: what is in the way of one group is in the way of few others. */
+const LANES = 64
+
 interface Waiting extends Work {
+  readonly lane: Lane
   readonly size: number
   resolve(value: Appended): void
   reject(error: unknown): void
@@ -22,35 +26,42 @@ interface Waiting extends Work {
 
 interface Lane {
   readonly queue: Waiting[]
+  /** What was taken from it last is not settled: what comes after that waits. */
+  isBusy: boolean
   /** So many of its next batches are appended with locks at once. */
   locked: number
-  draining: Promise<void> | undefined
 }
 
 interface LanesOptions {
   readonly database: Database
   readonly partitions: Partitions
   readonly sha256: Sha256
-  /** Is told of each transaction, by its number of entries. */
+  /** Is told of each batch, by its number of entries. */
   readonly onBatch: (entries: number) => void
 }
 
 /**
- * Appending, many entries to a transaction: whatever arrives while a lane's last transaction is under way shares its next
- * one. All entries of a group go through the same lane, in the order in which they came.
+ * Appending, many entries to a transaction: whatever arrives while the last one is under way shares the next. All entries of a
+ * group go through the same lane, in the order in which they came. One batch of all lanes is appended without locks at a time, and
+ * what it leaves is appended with locks beside the next.
  */
 export class Lanes {
   readonly #options: LanesOptions
-  readonly #lanes: readonly Lane[]
+  readonly #lanes = Array.from({ length: LANES }, (): Lane => ({ queue: [], isBusy: false, locked: 0 }))
+  /** The first to be asked for the next batch. */
+  #first = 0
+  #isStirred = false
+  #isAppending = false
+  /** Batches to be appended with locks; their lanes are busy. */
+  readonly #left: (readonly Waiting[])[] = []
+  /** Of these, so many are under way. */
+  #locking = 0
   #waiting = 0
   #waitingSize = 0
+  readonly #idle: (() => void)[] = []
 
   constructor(options: LanesOptions) {
     this.#options = options
-    this.#lanes = Array.from(
-      { length: options.database.lanes },
-      (): Lane => ({ queue: [], locked: 0, draining: undefined }),
-    )
   }
 
   /** Entries that have been asked for and are not settled. */
@@ -66,46 +77,111 @@ export class Lanes {
     }
     this.#waiting++
     this.#waitingSize += size
-    const lane = this.#lanes[laneOf(entry.groupId, this.#lanes.length)]!
+    const lane = this.#lanes[laneOf(entry.groupId, LANES)]!
     return new Promise((resolve, reject) => {
-      lane.queue.push({ entry, size, admit: admittingOnce(entry), mayDeliver: new Map(), resolve, reject })
-      lane.draining ??= this.#drain(lane)
+      lane.queue.push({ entry, lane, size, admit: admittingOnce(entry), mayDeliver: new Map(), resolve, reject })
+      this.#stir()
     })
   }
 
   /** Resolves when nothing waits. */
   async settled(): Promise<void> {
-    await Promise.all(this.#lanes.map(({ draining }) => draining))
+    if (this.#waiting > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 
-  async #drain(lane: Lane): Promise<void> {
-    while (lane.queue.length > 0) {
-      // What else has arrived in this turn of the event loop joins in.
-      await new Promise((resolve) => setImmediate(resolve))
-      const batch = batchOf(lane.queue)
-      this.#options.onBatch(batch.length)
-      await this.#run(await this.#unsettled(lane, batch))
-      for (const { size } of batch) {
-        this.#waiting--
-        this.#waitingSize -= size
+  /** What else arrives in this turn of the event loop joins in. */
+  #stir(): void {
+    if (this.#isStirred) return
+    this.#isStirred = true
+    setImmediate(() => {
+      this.#isStirred = false
+      this.#start()
+    })
+  }
+
+  #start(): void {
+    if (!this.#isAppending) {
+      const batch = this.#take(({ locked }) => locked === 0)
+      if (batch.length > 0) void this.#append(batch)
+    }
+    // Without locks, appending keeps a connection for itself: nobody is in its way for long.
+    while (this.#locking < Math.max(1, this.#options.database.lanes - 1)) {
+      const hot = this.#take(({ locked }) => locked > 0)
+      if (hot.length > 0) {
+        this.#options.onBatch(hot.length)
+        for (const lane of lanesOf(hot)) lane.locked--
+        this.#left.push(hot)
+      }
+      const batch = together(this.#left)
+      if (batch.length === 0) return
+      void this.#appendLocked(batch)
+    }
+  }
+
+  /** From lanes in turn; those that something is taken from are busy from now on. */
+  #take(isWanted: (lane: Lane) => boolean): Waiting[] {
+    const batch: Waiting[] = []
+    let size = 0
+    const isFull = (next: Waiting) =>
+      batch.length === BATCH_MAX || (batch.length > 0 && size + next.size > BATCH_SIZE_MAX)
+    const inTurn = [...this.#lanes.slice(this.#first), ...this.#lanes.slice(0, this.#first)]
+    for (const lane of inTurn) {
+      if (lane.isBusy || lane.queue.length === 0 || !isWanted(lane)) continue
+      if (isFull(lane.queue[0]!)) {
+        this.#first = this.#lanes.indexOf(lane)
+        break
+      }
+      lane.isBusy = true
+      while (lane.queue.length > 0 && !isFull(lane.queue[0]!)) {
+        const waiting = lane.queue.shift()!
+        batch.push(waiting)
+        size += waiting.size
       }
     }
-    lane.draining = undefined
+    return batch
   }
 
-  /** What could not be appended without locks. Where others write to the same groups all the time, that is not tried. */
-  async #unsettled(lane: Lane, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
-    if (lane.locked > 0) {
-      lane.locked--
-      return batch
+  async #append(batch: readonly Waiting[]): Promise<void> {
+    this.#isAppending = true
+    this.#options.onBatch(batch.length)
+    const rest = await this.#unsettled(batch)
+    if (rest.length > 0) this.#left.push(rest)
+    this.#isAppending = false
+    const [left, busy] = [new Set(rest), new Set(lanesOf(rest))]
+    const settled = batch.filter((waiting) => !left.has(waiting))
+    const idle = lanesOf(batch).filter((lane) => !busy.has(lane))
+    this.#done(settled, idle)
+  }
+
+  async #appendLocked(batch: readonly Waiting[]): Promise<void> {
+    this.#locking++
+    await this.#run(batch)
+    this.#locking--
+    this.#done(batch, lanesOf(batch))
+  }
+
+  #done(settled: readonly Waiting[], lanes: readonly Lane[]): void {
+    for (const lane of lanes) lane.isBusy = false
+    for (const { size } of settled) {
+      this.#waiting--
+      this.#waitingSize -= size
     }
+    this.#stir()
+    if (this.#waiting === 0) for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** What could not be appended without locks. Where others write to the same groups all the time, that is not tried next. */
+  async #unsettled(batch: readonly Waiting[]): Promise<readonly Waiting[]> {
     const { database, partitions, sha256 } = this.#options
     try {
       const times = batch.filter(({ entry }) => entry.kind === "application").map(({ entry }) => entry.at)
       if (!partitions.has(times)) await partitions.make(times)
-      const { settled, rest, conflicts } = await database.free((connection) => appendFree(connection, batch, sha256))
+      const { settled, rest, conflicting } = await database.free((connection) => appendFree(connection, batch, sha256))
       for (const { work, settled: it } of settled) settle(work, it)
-      if (conflicts * 2 > batch.length) lane.locked = LOCKED_BATCHES
+      for (const lane of lanesOf(conflicting)) {
+        const of = (works: readonly Waiting[]) => works.filter((it) => it.lane === lane).length
+        if (of(conflicting) * 2 > of(batch)) lane.locked = LOCKED_BATCHES
+      }
       return rest
     } catch (error) {
       // Nothing was written. What is in the way here is not in the way of appending with locks.
@@ -116,7 +192,7 @@ export class Lanes {
       }
       // A statement that fails is not tried with locks, which would hide that it does: whose entry it fails for is told of it.
       const rest: Waiting[] = []
-      for (const waiting of batch) rest.push(...(await this.#unsettled(lane, [waiting])))
+      for (const waiting of batch) rest.push(...(await this.#unsettled([waiting])))
       return rest
     }
   }
@@ -159,7 +235,7 @@ export class Lanes {
 }
 
 const NO_PARTITION = "23514"
-/** After a batch most of which others were in the way of. */
+/** After a batch in which others were in the way of most of a lane. */
 const LOCKED_BATCHES = 8
 
 function settle({ resolve, reject }: Waiting, settled: Settled): void {
@@ -192,15 +268,21 @@ function partsOf(batch: readonly Waiting[], error: unknown, { hasGroups }: Batch
   return [...byGroup.values()]
 }
 
-function batchOf(queue: Waiting[]): Waiting[] {
-  let [length, size] = [0, 0]
-  for (const waiting of queue) {
-    size += waiting.size
-    if (length === BATCH_MAX || (length > 0 && size > BATCH_SIZE_MAX)) break
-    length++
+/** The first of these batches, as many as one transaction may have, and always one. */
+function together(batches: (readonly Waiting[])[]): readonly Waiting[] {
+  const batch: Waiting[] = [...(batches.shift() ?? [])]
+  let size = sizeOfAll(batch)
+  for (let next = batches[0]; next !== undefined; next = batches[0]) {
+    size += sizeOfAll(next)
+    if (batch.length + next.length > BATCH_MAX || size > BATCH_SIZE_MAX) break
+    batch.push(...next)
+    batches.shift()
   }
-  return queue.splice(0, length)
+  return batch
 }
+
+const lanesOf = (batch: readonly Waiting[]) => [...new Set(batch.map(({ lane }) => lane))]
+const sizeOfAll = (batch: readonly Waiting[]) => batch.reduce((sum, { size }) => sum + size, 0)
 
 const sizeOf = ({ body, commit }: NewEntry) =>
   body.length + (commit === undefined ? 0 : commit.welcome.length + (commit.answers?.welcome.length ?? 0))
