@@ -116,7 +116,8 @@ export class Writer {
     const at = this.#length
     const length = at + size
     if (length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(length, this.#bytes.length * 2))
+      // After one long array most often come a few short fields, for which it is not copied once more.
+      const grown = new Uint8Array(Math.max(length + (length >> 3), this.#bytes.length * 2))
       grown.set(this.#bytes)
       this.#bytes.fill(0)
       this.#bytes = grown
