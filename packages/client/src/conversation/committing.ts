@@ -120,7 +120,7 @@ function changesFor(state: State, wishes: readonly Numbered<CommitWish>[]): Comm
     const isOpen = wish.type === "refresh" || newcomers.length + leaving.length > 0
     ;(isOpen ? fulfils : done).push(number)
   }
-  const renew = wishes.some(([number, { type }]) => type === "refresh" && fulfils.includes(number))
+  const renew = wishes.some(([, { type }]) => type === "refresh")
   return { add, remove, fulfils, done, judgements, renew }
 }
 
