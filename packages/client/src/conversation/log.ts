@@ -28,6 +28,7 @@ import {
   isKnownAgain,
   isRival,
   isTooEarly,
+  mayNameLost,
   rewindIfRestored,
   wasReadBefore,
 } from "./restored.js"
@@ -372,7 +373,7 @@ function refuse(turn: Turn, entry: Entry, error: unknown): Followed {
   }
   const sender = provenSender(state, error)
   const what = sender === undefined ? `${kind} ${seq}` : `${kind} ${seq}, by ${sender},`
-  if (kind === "commit" && seenBy(error) === "self") {
+  if (kind === "commit" && (seenBy(error) === "self" || mayNameLost(turn, entry, error))) {
     return { seq, reason: `${what} cannot be followed: ${reason}`, stuckAt: seq }
   }
   // Only the chain tells a commit that does not hold from one that was damaged on its way: without it, read again.

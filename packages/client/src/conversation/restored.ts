@@ -1,7 +1,7 @@
 import { noAccess } from "@conclave/contracts/access"
 import { deliveryRequests, type Entry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
-import { StateError } from "@conclave/mls"
+import { RuleError, StateError } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
 import type { Outgoing, Wish, WishOf } from "../records/records.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
@@ -282,6 +282,15 @@ export function isRival({ kept }: State, { kind, epoch }: Entry): boolean {
 /** Whether a handshake is of the epoch that this device is in, and that the log does not lead to before what is lost is back. */
 export function isTooEarly({ kept, epoch }: State, entry: Entry): boolean {
   return kept.lostCommit !== undefined && entry.epoch >= epoch
+}
+
+/**
+ * Whether a commit may refer to a proposal that is lost, and that this device has not read: its author had, and had not heard of the backup.
+ * Others have read it, too, and follow.
+ */
+export function mayNameLost(turn: Turn, { begins }: Entry, error: unknown): boolean {
+  if (!(error instanceof RuleError) || error.rule !== "list-proposal-known" || begins === undefined) return false
+  return isRestored(turn) || quietUntil(turn.state, turn.moment) !== undefined
 }
 
 /** The commit by which this device came in, while it is lost: what comes before it is of epochs that this device was not in. */
