@@ -1,9 +1,12 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import type { Entry } from "@conclave/contracts/delivery"
+import { TransportError } from "@conclave/transport"
 import { intervalIn } from "../src/conversation/epoch-interval.js"
+import type { Client } from "../src/index.js"
+import { Backup, only, pass, texts, told } from "./support/backup.js"
 import { Mallory } from "./support/mallory.js"
-import { assertUndisturbed, team } from "./support/team.js"
+import { assertOneGroup, assertUndisturbed, team } from "./support/team.js"
 import { settle, taken } from "./support/world.js"
 
 /** A commit by Bob that every member could follow, as it has to stand in the log. */
@@ -59,6 +62,48 @@ describe("an entry that the service calls something else than its message is", (
         (await taken(client)).map(({ type }) => type),
         ["stopped"],
       )
+    }
+  })
+})
+
+describe("an entry that a device need not read, and that the service calls something else", () => {
+  it("is not the lost commit of a restored service, which the others would have passed over", async () => {
+    await using backup = new Backup()
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    await backup.open("dave")
+    await backup.make()
+    await only(alice).invite("dave")
+    await settle(alice, bob)
+    const commit = (await backup.world.branch.entries(only(alice))).findLast(({ kind }) => kind === "commit")!
+    const restored = backup.restore()
+    for (const client of [alice, bob]) await taken(client)
+    await restored.place(only(carol), { ...commit, epoch: commit.epoch + 1n })
+    await pass(backup.world, 60_000, alice, bob, carol)
+    for (const client of [alice, bob]) assert.deepEqual(await told(client), ["restored", "rejected UNREADABLE"])
+    assertOneGroup(alice, bob, carol)
+  })
+
+  it("is no place of a message of one's own: that is sent again", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    const other = backup.world.fork()
+    let isDown = false
+    backup.lie = (request, answer, to) => {
+      isDown ||= to === "alice" && request.type === "append"
+      if (to === "alice" && isDown) throw new TransportError("the line is broken", { retryable: true })
+      return answer
+    }
+    const sending = only(alice).send("hello")
+    await alice.sync().catch(() => {})
+    const message = (await backup.world.branch.entries(only(bob))).at(-1)!
+    backup.show(other)
+    backup.lie = (_, answer) => answer
+    await other.place(only(bob), { ...message, epoch: message.epoch + 1n })
+    await pass(backup.world, 30_000, alice, bob)
+    await sending
+    for (const client of [alice, bob]) {
+      assert.deepEqual(await told(client), ["rejected UNREADABLE"])
+      assert.equal((await texts(client)).at(-1), "hello")
     }
   })
 })

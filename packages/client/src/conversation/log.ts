@@ -208,6 +208,8 @@ function follow(turn: Turn, entry: Entry): Followed {
     stick(turn, `${what}, and registers a key`)
     return "reload"
   }
+  const wrong = mislabelled(entry)
+  if (wrong !== undefined) return passOver(turn, entry, `${kind} ${seq} of epoch ${entry.epoch} ${wrong}`)
   if (state.facts.rewoundAt !== undefined && kind !== "application") {
     if (isKnownAgain(turn, entry)) {
       moveOn(turn, entry)
@@ -226,8 +228,6 @@ function follow(turn: Turn, entry: Entry): Followed {
       return passOver(turn, entry, `${kind} ${seq} comes before what the service lost when it was restored`)
     }
   }
-  const wrong = mislabelled(entry)
-  if (wrong !== undefined) return passOver(turn, entry, `${kind} ${seq} of epoch ${entry.epoch} ${wrong}`)
   // A commit or proposal may lead to what is not stored: what came before it is.
   if (kind !== "application") turn.flushGroup()
   const { group } = state
