@@ -152,17 +152,22 @@ function goBack(turn: Turn, ancestor: bigint | undefined): Next {
     const isPlaced = "acceptedSeq" in wish && wish.acceptedSeq !== undefined && wish.acceptedSeq > ancestor
     if (isPlaced) turn.putWish(number, unplaced(turn, wish))
   }
-  state.heard.clear()
-  state.committers.clear()
-  // Those are lost: who has left one leaves another. What answers one that the service does not have, nobody gets.
-  state.visitors.clear()
-  state.wantsKnocks = true
+  forgetHeard(state)
   state.stale = undefined
   state.accepted = undefined
   state.obstacle = unobstructed
   found(turn)
   turn.add({ type: "reach" })
   return "again"
+}
+
+/** What was read, and knocked, and is lost. */
+function forgetHeard(state: State): void {
+  state.heard.clear()
+  state.committers.clear()
+  // Who has left a knock leaves another. What answers one that the service does not have, nobody gets.
+  state.visitors.clear()
+  state.wantsKnocks = true
 }
 
 const GIVEN_UP = "the service was restored from a backup that is older than what this device can give back"
@@ -204,6 +209,7 @@ function goToHead(turn: Turn, headSeq: bigint): void {
   const shift = facts.shift + position.cursor - cursor
   position.move({ cursor, chainHash: new Uint8Array(), lastCommit: undefined })
   chain.start(cursor, new Uint8Array())
+  forgetHeard(turn.state)
   turn.update({ shift, head: undefined, joinedAt: 0n, epochFloor: 0n })
 }
 
