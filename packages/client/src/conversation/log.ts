@@ -104,10 +104,11 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
       turn.moved()
       return doubt(turn, { seq: cursor, reason: "the log is shorter than it was" })
     }
-    if (cursor < headSeq && !answer.entries.some(({ seq }) => seq > cursor)) {
+    const isEnd = !answer.entries.some(({ seq }) => seq > cursor)
+    if (cursor < headSeq && isEnd) {
       return doubt(turn, { seq: headSeq, reason: "the log is shorter than its head" })
     }
-    if (answer.entries.length === 0) {
+    if (isEnd) {
       found(turn)
       turn.state.disputes.seen = { seq: cursor, at: turn.moment.now }
     }
