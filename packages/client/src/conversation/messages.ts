@@ -71,8 +71,9 @@ function encrypt(turn: Turn, [number, wish]: Numbered<MessageWish>): MessageWish
 /** The message of this device that an entry is, byte for byte: it need not be decrypted. Of an expired one, by its hash. */
 export function ownMessageAt({ state, moment }: Turn, entry: Entry): Numbered<MessageWish> | undefined {
   const { kind, epoch, body, begins } = entry
-  // One that registers a key stops all others.
-  if ((kind !== "application" && kind !== "expired") || begins !== undefined) return undefined
+  if (kind !== "application" && kind !== "expired") return undefined
+  // It stops all others.
+  if (begins !== undefined) return undefined
   const shown = (sent: Uint8Array) => (kind === "expired" ? moment.identity.sha256(sent) : sent)
   return state.wishes
     .encrypted()
