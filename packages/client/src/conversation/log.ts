@@ -374,7 +374,7 @@ function refuse(turn: Turn, entry: Entry, error: unknown): Followed {
   }
   const sender = provenSender(state, error)
   const what = sender === undefined ? `${kind} ${seq}` : `${kind} ${seq}, by ${sender},`
-  if (kind === "commit" && (seenBy(error) === "self" || mayNameLost(turn, entry, error))) {
+  if (kind === "commit" && seenBy(error) === "self") {
     return { seq, reason: `${what} cannot be followed: ${reason}`, stuckAt: seq }
   }
   // Only the chain tells a commit that does not hold from one that was damaged on its way: without it, read again.
@@ -382,6 +382,7 @@ function refuse(turn: Turn, entry: Entry, error: unknown): Followed {
   if (kind === "commit" && state.position.chainHash.length === 0 && !isDoubted) {
     return { seq, reason: `${what} cannot be read: ${reason}` }
   }
+  if (mayNameLost(turn, entry, error)) return { seq, reason: `${what} cannot be followed: ${reason}`, stuckAt: seq }
   if (entry.begins !== undefined) {
     return stop(turn, entry, { by: sender ?? "", reason: `${what} registers a key and does not hold: ${reason}` })
   }
