@@ -133,7 +133,7 @@ export const bugs: readonly Bug[] = [
     changes: [
       change(
         "device/inbox.js",
-        "moveOn(transaction, entry);\n            if (used !== undefined)\n                stock.use(transaction, used);\n            transaction.after",
+        "moveOn(transaction, entry);\n            if (used !== undefined)\n                stock.enter(transaction, used, told?.commit);\n            transaction.after",
         "transaction.after",
       ),
     ],

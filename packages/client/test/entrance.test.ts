@@ -227,6 +227,22 @@ describe("a newcomer who waits for that commit", () => {
     }
   })
 
+  it("does not ask without a pause where the service shows what is read already", async () => {
+    await using backup = new Backup()
+    const { dave, restored, carol } = await lostEntrance(backup)
+    await dave.sync()
+    const entries = await restored.entries(only(carol))
+    let reads = 0
+    backup.lie = (request, answer, to) => {
+      if (to !== "dave" || request.type !== "read" || answer.type !== "entries") return answer
+      if (++reads > 1_000) throw new TransportError("it asks for ever", { retryable: false })
+      return { ...answer, entries: answer.entries.length > 0 ? answer.entries : entries.slice(-1) }
+    }
+    await pass(backup.world, TEN_MINUTES + 30_000, dave)
+    assert.ok(reads < 500, `${reads}`)
+    assert.ok((await told(dave)).includes("stuck"))
+  })
+
   it("is let in where a member has encrypted it once more, and the others follow that", async () => {
     await using backup = new Backup()
     const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import type { Entry } from "@conclave/contracts/delivery"
+import { logChainHash } from "@conclave/contracts/log-chain"
+import { TransportError } from "@conclave/transport"
 import { intervalIn } from "../src/conversation/epoch-interval.js"
+import type { Client } from "../src/index.js"
+import { Backup, only, pass, texts, told } from "./support/backup.js"
 import { Mallory } from "./support/mallory.js"
-import { assertUndisturbed, team } from "./support/team.js"
-import { settle, taken } from "./support/world.js"
+import { assertOneGroup, assertUndisturbed, team } from "./support/team.js"
+import { provider, settle, taken } from "./support/world.js"
 
 /** A commit by Bob that every member could follow, as it has to stand in the log. */
 async function commitByBob({ world, bob }: Awaited<ReturnType<typeof team>>, path: boolean) {
@@ -62,3 +66,70 @@ describe("an entry that the service calls something else than its message is", (
     }
   })
 })
+
+describe("an entry that a device need not read, and that the service calls something else", () => {
+  it("is not the lost commit of a restored service, which the others would have passed over", async () => {
+    await using backup = new Backup()
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    await backup.open("dave")
+    await backup.make()
+    await only(alice).invite("dave")
+    await settle(alice, bob)
+    const commit = (await backup.world.branch.entries(only(alice))).findLast(({ kind }) => kind === "commit")!
+    const restored = backup.restore()
+    for (const client of [alice, bob]) await taken(client)
+    await restored.place(only(carol), { ...commit, epoch: commit.epoch + 1n })
+    await pass(backup.world, 60_000, alice, bob, carol)
+    for (const client of [alice, bob]) assert.deepEqual(await told(client), ["restored", "rejected UNREADABLE"])
+    assertOneGroup(alice, bob, carol)
+  })
+
+  it("is no place of a message of one's own: that is sent again", async () => {
+    await using backup = new Backup()
+    const { alice, bob, message, other, sending } = await lostOnTheWay(backup)
+    await other.place(only(bob), { ...message, epoch: message.epoch + 1n })
+    await pass(backup.world, 30_000, alice, bob)
+    await sending
+    for (const client of [alice, bob]) {
+      assert.deepEqual(await told(client), ["rejected UNREADABLE"])
+      assert.equal((await texts(client)).at(-1), "hello")
+    }
+  })
+
+  it("stops the author of a message, too, where that registers a key", async () => {
+    await using backup = new Backup()
+    const { alice, bob, message, other, sending } = await lostOnTheWay(backup)
+    const failed = assert.rejects(sending)
+    const before = (await other.entries(only(bob))).at(-1)!
+    const seq = await other.place(only(bob), message)
+    const begins = { accessKey: provider.random(32), removes: false }
+    const entry = { ...message, seq, begins }
+    const chainHash = logChainHash(provider.hashes["SHA-256"]!.digest, before.chainHash, entry)
+    backup.lie = (_, answer) => {
+      if (answer.type !== "entries") return answer
+      return { ...answer, entries: answer.entries.map((it) => (it.seq === seq ? { ...entry, chainHash } : it)) }
+    }
+    await pass(backup.world, 30_000, alice, bob)
+    for (const client of [alice, bob]) assert.ok((await told(client)).includes("stopped"))
+    await alice.close()
+    await failed
+  })
+})
+
+/** Alice's message comes into one history, and she hears nothing of that; she is shown another one after that. */
+async function lostOnTheWay(backup: Backup) {
+  const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+  const other = backup.world.fork()
+  let isDown = false
+  backup.lie = (request, answer, to) => {
+    isDown ||= to === "alice" && request.type === "append"
+    if (to === "alice" && isDown) throw new TransportError("the line is broken", { retryable: true })
+    return answer
+  }
+  const sending = only(alice).send("hello")
+  await alice.sync().catch(() => {})
+  const message = (await backup.world.branch.entries(only(bob))).at(-1)!
+  backup.show(other)
+  backup.lie = (_, answer) => answer
+  return { alice, bob, message, other, sending }
+}

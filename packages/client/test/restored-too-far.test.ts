@@ -49,6 +49,24 @@ describe("a client from which a restored service has lost more than it can give 
     })
   }
 
+  it("lets in another one whom it has heard in what is lost", async () => {
+    await using backup = new Backup({ inMemory: true })
+    const clients = await backup.team("alice", "bob", "carol", "dave")
+    const [alice, bob, carol, dave] = clients as [Client, Client, Client, Client]
+    await backup.make()
+    for (let n = 0; n <= HANDSHAKES_KEPT; n++) {
+      await only(dave).refresh()
+      await settle(dave, bob, carol)
+    }
+    await say(backup, 10, bob, carol)
+    backup.restore()
+    await pass(backup.world, TEN_MINUTES + 120_000, carol, alice)
+    assertOneGroup(alice, carol)
+    await alice.close()
+    await pass(backup.world, TEN_MINUTES + 120_000, bob, carol)
+    assertOneGroup(bob, carol)
+  })
+
   it("is let in again where the service does not keep so old entries any more", async () => {
     await using backup = new Backup({ inMemory: true })
     const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { setImmediate } from "node:timers/promises"
 import { encode } from "@conclave/codec"
+import { deliveryRequests } from "@conclave/contracts/delivery"
 import { type Handover, SERVICE_KEY_LABEL, type ServiceIdentity, ServiceKeyTBS } from "@conclave/contracts/heads"
 import { signWithLabel } from "@conclave/mls"
+import type { ConversationHandle } from "../src/device/handle.js"
 import { newsOf, serviceSuite } from "../src/heads/service-key.js"
 import type { PinnedService } from "../src/records/records.js"
-import { provider } from "./support/world.js"
+import { only, told } from "./support/backup.js"
+import { provider, World } from "./support/world.js"
 
 const suite = serviceSuite(provider)!
 const made = () => suite.signature.generate((length) => provider.random(length))
@@ -83,4 +87,46 @@ describe("what a service says of itself", () => {
       assert.deepEqual(news.type === "replaced" && news.pinned.keys, [said.key])
     })
   }
+})
+
+describe("two answers of a service to what it says of itself", () => {
+  it("are no alarm where the earlier one was under way while it was restored", async () => {
+    await using world = new World()
+    let shown = world.branch.transport
+    let isSlow = false
+    let arrive = () => {}
+    const arriving = new Promise<void>((resolve) => {
+      arrive = resolve
+    })
+    const alice = await world.open("alice", {
+      delivery: {
+        request: async (body, options) => {
+          const isHeld = isSlow && deliveryRequests.decode(body).type === "service"
+          const answer = await shown.request(body, options)
+          if (isHeld) {
+            isSlow = false
+            await arriving
+          }
+          return answer
+        },
+        subscribe: (body, options) => shown.subscribe(body, options),
+        [Symbol.asyncDispose]: async () => {},
+      },
+    })
+    await alice.createConversation({ title: "team", members: [] })
+    const { serviceKeys, signal } = (only(alice) as ConversationHandle).driver.means
+    await serviceKeys.ask(signal)
+    const before = serviceKeys.pinned!.incarnation
+    isSlow = true
+    const slow = serviceKeys.ask(signal)
+    while (isSlow) await setImmediate()
+    shown = (await world.restore()).transport
+    await serviceKeys.ask(signal)
+    const { pinned } = serviceKeys
+    assert.ok(pinned!.incarnation > before && pinned!.restoredAt !== undefined)
+    arrive()
+    await slow
+    assert.deepEqual(serviceKeys.pinned, pinned)
+    assert.deepEqual(await told(alice), ["restored"])
+  })
 })

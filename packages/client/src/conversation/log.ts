@@ -28,6 +28,7 @@ import {
   isKnownAgain,
   isRival,
   isTooEarly,
+  mayNameLost,
   rewindIfRestored,
   wasReadBefore,
 } from "./restored.js"
@@ -103,10 +104,11 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
       turn.moved()
       return doubt(turn, { seq: cursor, reason: "the log is shorter than it was" })
     }
-    if (cursor < headSeq && !answer.entries.some(({ seq }) => seq > cursor)) {
+    const isEnd = !answer.entries.some(({ seq }) => seq > cursor)
+    if (cursor < headSeq && isEnd) {
       return doubt(turn, { seq: headSeq, reason: "the log is shorter than its head" })
     }
-    if (answer.entries.length === 0) {
+    if (isEnd) {
       found(turn)
       turn.state.disputes.seen = { seq: cursor, at: turn.moment.now }
     }
@@ -207,6 +209,8 @@ function follow(turn: Turn, entry: Entry): Followed {
     stick(turn, `${what}, and registers a key`)
     return "reload"
   }
+  const wrong = mislabelled(entry)
+  if (wrong !== undefined) return passOver(turn, entry, `${kind} ${seq} of epoch ${entry.epoch} ${wrong}`)
   if (state.facts.rewoundAt !== undefined && kind !== "application") {
     if (isKnownAgain(turn, entry)) {
       moveOn(turn, entry)
@@ -225,8 +229,6 @@ function follow(turn: Turn, entry: Entry): Followed {
       return passOver(turn, entry, `${kind} ${seq} comes before what the service lost when it was restored`)
     }
   }
-  const wrong = mislabelled(entry)
-  if (wrong !== undefined) return passOver(turn, entry, `${kind} ${seq} of epoch ${entry.epoch} ${wrong}`)
   // A commit or proposal may lead to what is not stored: what came before it is.
   if (kind !== "application") turn.flushGroup()
   const { group } = state
@@ -380,6 +382,7 @@ function refuse(turn: Turn, entry: Entry, error: unknown): Followed {
   if (kind === "commit" && state.position.chainHash.length === 0 && !isDoubted) {
     return { seq, reason: `${what} cannot be read: ${reason}` }
   }
+  if (mayNameLost(turn, entry, error)) return { seq, reason: `${what} cannot be followed: ${reason}`, stuckAt: seq }
   if (entry.begins !== undefined) {
     return stop(turn, entry, { by: sender ?? "", reason: `${what} registers a key and does not hold: ${reason}` })
   }

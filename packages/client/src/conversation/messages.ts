@@ -69,12 +69,15 @@ function encrypt(turn: Turn, [number, wish]: Numbered<MessageWish>): MessageWish
 }
 
 /** The message of this device that an entry is, byte for byte: it need not be decrypted. Of an expired one, by its hash. */
-export function ownMessageAt({ state, moment }: Turn, { kind, body }: Entry): Numbered<MessageWish> | undefined {
+export function ownMessageAt({ state, moment }: Turn, entry: Entry): Numbered<MessageWish> | undefined {
+  const { kind, epoch, body, begins } = entry
   if (kind !== "application" && kind !== "expired") return undefined
+  // It stops all others.
+  if (begins !== undefined) return undefined
   const shown = (sent: Uint8Array) => (kind === "expired" ? moment.identity.sha256(sent) : sent)
   return state.wishes
     .encrypted()
-    .find(([, { outgoing: sent }]) => sent !== undefined && equalBytes(shown(sent.body), body))
+    .find(([, { outgoing: sent }]) => sent?.epoch === epoch && equalBytes(shown(sent.body), body))
 }
 
 /**

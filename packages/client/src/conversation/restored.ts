@@ -1,7 +1,7 @@
 import { noAccess } from "@conclave/contracts/access"
 import { deliveryRequests, type Entry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
-import { StateError } from "@conclave/mls"
+import { RuleError, StateError } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
 import type { Outgoing, Wish, WishOf } from "../records/records.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
@@ -152,17 +152,22 @@ function goBack(turn: Turn, ancestor: bigint | undefined): Next {
     const isPlaced = "acceptedSeq" in wish && wish.acceptedSeq !== undefined && wish.acceptedSeq > ancestor
     if (isPlaced) turn.putWish(number, unplaced(turn, wish))
   }
-  state.heard.clear()
-  state.committers.clear()
-  // Those are lost: who has left one leaves another. What answers one that the service does not have, nobody gets.
-  state.visitors.clear()
-  state.wantsKnocks = true
+  forgetHeard(state)
   state.stale = undefined
   state.accepted = undefined
   state.obstacle = unobstructed
   found(turn)
   turn.add({ type: "reach" })
   return "again"
+}
+
+/** What was read, and knocked, and is lost. */
+function forgetHeard(state: State): void {
+  state.heard.clear()
+  state.committers.clear()
+  // Who has left a knock leaves another. What answers one that the service does not have, nobody gets.
+  state.visitors.clear()
+  state.wantsKnocks = true
 }
 
 const GIVEN_UP = "the service was restored from a backup that is older than what this device can give back"
@@ -204,6 +209,7 @@ function goToHead(turn: Turn, headSeq: bigint): void {
   const shift = facts.shift + position.cursor - cursor
   position.move({ cursor, chainHash: new Uint8Array(), lastCommit: undefined })
   chain.start(cursor, new Uint8Array())
+  forgetHeard(turn.state)
   turn.update({ shift, head: undefined, joinedAt: 0n, epochFloor: 0n })
 }
 
@@ -282,6 +288,15 @@ export function isRival({ kept }: State, { kind, epoch }: Entry): boolean {
 /** Whether a handshake is of the epoch that this device is in, and that the log does not lead to before what is lost is back. */
 export function isTooEarly({ kept, epoch }: State, entry: Entry): boolean {
   return kept.lostCommit !== undefined && entry.epoch >= epoch
+}
+
+/**
+ * Whether a commit may refer to a proposal that is lost, and that this device has not read: its author had, and had not heard of the backup.
+ * Others have read it, too, and follow.
+ */
+export function mayNameLost(turn: Turn, { begins }: Entry, error: unknown): boolean {
+  if (!(error instanceof RuleError) || error.rule !== "list-proposal-known" || begins === undefined) return false
+  return isRestored(turn) || quietUntil(turn.state, turn.moment) !== undefined
 }
 
 /** The commit by which this device came in, while it is lost: what comes before it is of epochs that this device was not in. */

@@ -111,6 +111,7 @@ export class Inbox {
       })
       const prepared = await inSlices(welcomed, means.slicing, means.signal)
       told = readNewcomer(means.identity.suite, prepared.groupInfoExtensions)
+      if (told !== undefined && (await stock.hasEntered(told.commit))) throw new RangeError("it was followed before")
       const signaturesVerified = await areLeavesVerified(verifyLeaves, means.identity.suite.signatureName, prepared)
       staged = await inSlices(prepared.stageInSlices({ signaturesVerified }), means.slicing, means.signal)
     } catch (error) {
@@ -229,7 +230,7 @@ export class Inbox {
       () => ({ group: staged.accept(judgement.verdicts), ...arrival, ...invited }),
       (transaction) => {
         moveOn(transaction, entry)
-        if (used !== undefined) stock.use(transaction, used)
+        if (used !== undefined) stock.enter(transaction, used, told?.commit)
         transaction.after(() => register(conversation))
       },
     )

@@ -38,8 +38,11 @@ export class ServiceKeys implements Reloadable {
 
   /** Asks the service what it says of itself. `onRestored` is called in the place of what these options have for that. */
   async ask(signal: AbortSignal, onRestored = this.#options.onRestored): Promise<void> {
+    const known = this.#pinned?.incarnation ?? 0n
     const { identity } = await this.#options.delivery.service(signal)
-    await this.#learn(identity, onRestored)
+    // It was restored while the answer was under way, as another answer has said since.
+    const isLate = identity.incarnation >= known && identity.incarnation < (this.#pinned?.incarnation ?? 0n)
+    if (!isLate) await this.#learn(identity, onRestored)
   }
 
   /** An event says what is news. A key that nothing connects to the one before is pinned as well: the person has been warned. */

@@ -8,7 +8,7 @@ import {
 } from "@conclave/mls"
 import { hex } from "../bytes.js"
 import type { Transaction, Transactions } from "../journal/transactions.js"
-import { KeyPackagesReplaced, recordKeys, StoredKeyPackage } from "../records/records.js"
+import { KeyPackagesReplaced, recordKeys, StoredKeyPackage, Welcomed } from "../records/records.js"
 import type { Delivery } from "../service/delivery.js"
 import type { SealedStore } from "../store/sealed.js"
 import type { Identity } from "./identity.js"
@@ -67,6 +67,19 @@ export class Stock {
   use(transaction: Transaction, [key, stored]: Stored): void {
     if (stored.lastResort) this.#retire(transaction, [key, stored])
     else transaction.delete(key)
+  }
+
+  /** This device enters by the Welcome of `commit`: never again, as it would begin with the same keys again. */
+  enter(transaction: Transaction, used: Stored, commit: Uint8Array | undefined): void {
+    this.use(transaction, used)
+    const [, { lastResort, notAfter: until }] = used
+    if (lastResort && commit !== undefined) {
+      transaction.put(recordKeys.welcomedBy(hex(commit)), encode(Welcomed, { until }))
+    }
+  }
+
+  async hasEntered(commit: Uint8Array): Promise<boolean> {
+    return (await this.#options.store.get(recordKeys.welcomedBy(hex(commit)))) !== undefined
   }
 
   #retire(transaction: Transaction, [key, stored]: Stored): void {
@@ -242,7 +255,9 @@ export class Stock {
     const seconds = this.#seconds()
     const stored = await this.#stored()
     const isOver = ([, { notAfter, keptUntil }]: Stored) => notAfter < seconds || (keptUntil ?? seconds) < seconds
-    const over = stored.filter(isOver)
+    const welcomed = await this.#options.store.list(recordKeys.welcomed)
+    const unopened = welcomed.filter(([, record]) => decode(Welcomed, record).until < seconds)
+    const over = [...stored.filter(isOver), ...unopened]
     if (over.length > 0) {
       await this.#options.transactions.run(undefined, (transaction) => {
         for (const [key] of over) transaction.delete(key)

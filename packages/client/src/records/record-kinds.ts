@@ -22,6 +22,7 @@ const whole: Readonly<Record<string, RecordKind>> = {
 const families: Readonly<Record<string, RecordKind>> = {
   event: { words: "events that the application has not acknowledged", type: "StoredEvent" },
   "key-package": { words: "key packages with their private keys", type: "StoredKeyPackage" },
+  welcomed: { words: "commits by which this device came in with a key package of last resort", type: "Welcomed" },
   pin: { words: "pinned keys", type: "Pins" },
   revoked: { words: "revoked devices", type: "RevokedDevices" },
   recovery: { words: "recovery keys of names", type: "RecoveryKeys" },

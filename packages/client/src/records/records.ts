@@ -36,6 +36,7 @@ export { type RecordKind, recordKindOf } from "./record-kinds.js"
  *   service                    PinnedService: by what keys the Delivery Service signs
  *   event/<number>             StoredEvent, until acknowledged; of a message in the history, a reference to it
  *   key-package/<ref>          StoredKeyPackage with its private keys, until used
+ *   welcomed/<commit>          Welcomed: this device came in by that commit, with a key package of last resort
  *   key-packages-due           KeyPackagesDue, while they are to be replaced: this device has renewed its keys
  *   key-packages-replaced      KeyPackagesReplaced: when that was done last, or begun
  *   pin/<hidden name>          Pins
@@ -66,6 +67,8 @@ export const recordKeys = {
   event: (number: number) => `event/${sortable(number)}`,
   keyPackages: "key-package/",
   keyPackage: (ref: string) => `key-package/${ref}`,
+  welcomed: "welcomed/",
+  welcomedBy: (commit: string) => `welcomed/${commit}`,
   keyPackagesDue: "key-packages-due",
   keyPackagesReplaced: "key-packages-replaced",
   pins: (hiddenName: string) => `pin/${hiddenName}`,
@@ -145,6 +148,9 @@ export const StoredKeyPackage = struct("StoredKeyPackage", {
   keptUntil: optional(uint64),
 })
 export type StoredKeyPackage = TypeOf<typeof StoredKeyPackage>
+
+/** Until when the private keys of the key package may be kept, Unix time in seconds: nobody opens the Welcome after that. */
+export const Welcomed = struct("Welcomed", { until: uint64 })
 
 /** Since when, Unix time in milliseconds. */
 export const KeyPackagesDue = struct("KeyPackagesDue", { since: uint64 })
