@@ -174,22 +174,66 @@ describe("a newcomer from whose commit on the service keeps nothing any more", (
 
   it("takes the log up with that commit where older entries alone are gone", async () => {
     await using backup = new Backup()
-    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
-    const dave = await backup.open("dave")
-    await only(alice).invite("dave")
+    const { alice, bob, dave, keepFrom } = await invitedBehind(backup)
+    const isAsked = keepFrom(0n)
     await only(alice).send("hello, Dave")
-    backup.lie = (request, answer, to) => {
-      if (to !== "dave" || request.type !== "read" || answer.type !== "entries") return answer
-      const { joinedAt } = stateOf(dave).facts
-      if (request.afterSeq + 1n >= joinedAt) return answer
-      return { type: "belowRetention", groupId: request.groupId, oldestSeq: joinedAt }
-    }
     await settle(alice, bob, dave)
+    assert.equal(isAsked(), true)
     assert.deepEqual(await told(dave), ["joined", "title"])
     assert.deepEqual(await texts(dave), ["hello, Dave"])
     assert.equal(stateOf(dave).entrance?.isSeen, true)
   })
+
+  it("asks to be let in where that commit is gone with them", async () => {
+    await using backup = new Backup()
+    const { alice, bob, dave, keepFrom } = await invitedBehind(backup)
+    const isAsked = keepFrom(1n)
+    await dave.sync()
+    assert.equal(stateOf(dave).position.cursor < stateOf(dave).facts.joinedAt - 1n, true)
+    assert.equal(isAsked(), true)
+    await pass(backup.world, 60_000, dave, alice, bob)
+    await settle(alice, bob, dave)
+    assert.equal((await told(dave)).includes("recovered"), true)
+    assertOneGroup(alice, bob, dave)
+  })
 })
+
+/**
+ * Alice has invited Dave and had not read the last messages before that: what she claims to have read is before them. `keepFrom`: the
+ * service keeps nothing for Dave before his commit, or so many entries after that.
+ */
+async function invitedBehind(backup: Backup) {
+  const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+  const dave = await backup.open("dave")
+  const { cursor } = stateOf(alice).position
+  for (const text of ["one", "two"]) await only(bob).send(text)
+  let hides = true
+  backup.lie = (request, answer, to) => {
+    if (to === "dave" && request.type === "read") throw new TransportError("the line is broken", { retryable: true })
+    if (to !== "alice" || !hides) return answer
+    if (request.type === "append") hides = false
+    if (answer.type !== "entries") return answer
+    const entries = answer.entries.filter(({ seq }) => seq <= cursor)
+    return { ...answer, entries, headSeq: cursor, signature: new Uint8Array() }
+  }
+  await only(alice).invite("dave")
+  await settle(alice, bob)
+  await dave.sync().catch(() => {})
+  const { joinedAt } = stateOf(dave).facts
+  assert.equal(stateOf(dave).position.cursor < joinedAt - 1n, true)
+  const keepFrom = (after: bigint) => {
+    let isAsked = false
+    const oldestSeq = joinedAt + after
+    backup.lie = (request, answer, to) => {
+      if (to !== "dave" || request.type !== "read" || answer.type !== "entries") return answer
+      if (request.afterSeq + 1n >= oldestSeq) return answer
+      isAsked = true
+      return { type: "belowRetention", groupId: request.groupId, oldestSeq }
+    }
+    return () => isAsked
+  }
+  return { alice, bob, dave, keepFrom }
+}
 
 /** A line that carries nothing. */
 function silence(backup: Backup, name: string): void {
