@@ -60,7 +60,7 @@ describe("an invitation on the page", { skip: noBrowser, timeout: 240_000 }, () 
     assert.match(await announcement(), /^(bob|Bob \(bob\)) invites you to a conversation( with .*)?\.$/)
     await alice.request("Bob").click()
     await alice.page.getByRole("heading", { level: 1, name: "Bob (bob) invites you to a conversation" }).waitFor()
-    await alice.page.getByText("You have no conversation with them yet").waitFor()
+    await alice.page.getByText("You have no conversation with them").waitFor()
     assert.deepEqual(await alice.page.locator(".invitation-card .person").allInnerTexts(), [
       "Bob invites you\nbob",
       "carol",
