@@ -26,8 +26,8 @@ export const messages = {
   nobody: "Nobody else is here yet.",
   invite: "Invite somebody",
   inviteAfter: " by name; they read what is written from then on.",
-  encrypted:
-    "Messages are encrypted on this device, and only members can read them. To be sure of who they are, compare safety codes in the group panel.",
+  encrypted: "Messages are encrypted on this device, and only members can read them. To be sure of who they are,",
+  compare: "compare safety codes",
   messageTo: (title: string) => `Message to ${title}`,
   write: "Write a message",
   send: "Send",
