@@ -54,7 +54,9 @@ describe("what has happened, in a sentence", () => {
     ])
     assert.deepEqual(told(members({ by: "", added: ["alice"] })), ["Somebody added you."])
     const revoked = { type: "deviceRevoked", conversation, name: "bob", signatureKey: new Uint8Array(32) } as const
-    assert.deepEqual(told({ ...revoked, by: "carol" }), ["carol took a revoked device of bob out of this conversation."])
+    assert.deepEqual(told({ ...revoked, by: "carol" }), [
+      "carol took a revoked device of bob out of this conversation.",
+    ])
     assert.deepEqual(told({ ...revoked, by: "alice" }), [
       "Your device automatically took a revoked device of bob out of this conversation.",
     ])
