@@ -66,7 +66,7 @@ export function Verify({ profile, conversation: { id }, name, onClose }: VerifyP
         )}
         {/* The first, so that Enter pressed once too often does not say that two codes match which nobody has compared. */}
         <button type="button" class="button" data-first ref={done} onClick={onClose}>
-          {partWords().settings.close}
+          {comparison === "compared" ? partWords().settings.close : words().page.cancel}
         </button>
         {comparison !== "compared" && !differs && (
           <button type="button" class="button button-primary" onClick={() => mark(true)}>

@@ -7,7 +7,7 @@ export const compare: PartWords["compare"] = {
   devices: (count) => (count > 1 ? `Der Code steht hier für alle ${count} Geräte dort und für alle deine.` : ""),
   codeLabel: "Sicherheitscode",
   codeWith: (who) => `Sicherheitscode mit ${who}`,
-  match: "Gleich: als überprüft markieren",
+  match: "Codes sind gleich",
   matched: (who) => `Die Codes stimmen überein. ${who} ist überprüft.`,
   unverify: "Markierung entfernen",
   mismatch: (who) =>
