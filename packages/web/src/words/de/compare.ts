@@ -54,6 +54,8 @@ export const invitationPane: PartWords["invitationPane"] = {
   stranger: "Du hast mit dieser Person keine Unterhaltung: Vergewissere dich, wer es ist.",
   mixed: (count) =>
     `${count === 1 ? "Ein Name hier mischt" : `${count} Namen hier mischen`} Buchstaben verschiedener Alphabete und ${count === 1 ? "ahmt" : "ahmen"} vielleicht einen anderen Namen nach. Frag auf anderem Weg nach, bevor du annimmst.`,
+  looksLike: (who) =>
+    `Dieser Name sieht aus wie der von ${who}. Es kann dieselbe Person unter neuem Namen sein oder jemand, der sie nachahmt. Frag ${who} auf anderem Weg, bevor du annimmst.`,
   known: (titles) => `Ihr schreibt euch schon, in ${titles}.`,
   moreTitles: (count) => `${count} weiteren`,
 }
