@@ -55,7 +55,7 @@ export const composer: Words["composer"] = {
   lost: "Dieses Gerät hat die Unterhaltung verloren. Bitte ein Mitglied, dich zu entfernen und wieder einzuladen.",
   continued: "Diese Unterhaltung geht in einer neuen Gruppe weiter.",
   halted:
-    "Es gibt einen neuen Schlüssel: Was du schreibst, wird erst gesendet, wenn du dich entschieden hast oder die Person entfernt ist.",
+    "Es gibt einen neuen Schlüssel: Was du schreibst, wird erst gesendet, wenn du ihn bestätigst oder die Person entfernt ist.",
   invited: "Du bist eingeladen: Schreiben kannst du, sobald du dabei bist.",
 }
 

@@ -50,7 +50,7 @@ export const composer = {
   leaving: "You are leaving. It is done when another member’s device has carried it out.",
   lost: "This device has lost the conversation. Ask a member to remove you and to invite you again.",
   continued: "This conversation goes on in a new group.",
-  halted: "A new key came in: nothing that you write is sent until you have decided about it, or its owner is removed.",
+  halted: "A new key came in: nothing that you write is sent until you approve it, or its owner is removed.",
   invited: "You are invited: nothing can be written before you have come in.",
 }
 
