@@ -18,7 +18,7 @@ export const start: Words["start"] = {
   },
   chooseAgain: "Anderen Namen wählen",
   nameTaken: (name) =>
-    `${name} ist vergeben: Wähle einen anderen Namen. Wenn es deiner ist, benutze auf einer Kommandozeile deinen Notfallschlüssel.`,
+    `Der Name ${name} ist vergeben: Wähle einen anderen. Wenn es deiner ist, benutze auf einer Kommandozeile deinen Notfallschlüssel.`,
   keysGone: (name) =>
     `Die Schlüssel von ${name} sind nicht mehr in diesem Browser: Seine Daten wurden gelöscht. Der Name bleibt vergeben; wähle einen anderen oder benutze auf einer Kommandozeile deinen Notfallschlüssel.`,
   insecure:

@@ -18,7 +18,7 @@ export const start = {
   },
   chooseAgain: "Choose another name",
   nameTaken: (name: string) =>
-    `${name} is taken: choose another name. If it is yours, use your recovery key on a command line.`,
+    `The name ${name} is taken: choose another one. If it is yours, use your recovery key on a command line.`,
   keysGone: (name: string) =>
     `The keys of ${name} are no longer in this browser: its data was cleared. The name stays taken; choose another one, or use your recovery key on a command line.`,
   insecure:
