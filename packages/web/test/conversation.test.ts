@@ -33,7 +33,7 @@ describe("two people, then three, in browsers of their own", { skip: noBrowser, 
     await alice.register()
     await alice.page.getByRole("heading", { name: "You are alice" }).waitFor()
     await bob.register("alice")
-    await bob.page.getByRole("alert").getByText("Somebody else is called alice here.").waitFor()
+    await bob.page.getByRole("alert").getByText("The name alice is taken: choose another one.").waitFor()
     await bob.page.reload()
     assert.equal(await bob.page.getByLabel("Your name").inputValue(), "", "the name of another is not kept")
     await bob.register(" bob ")

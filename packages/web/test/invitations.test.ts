@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test"
 import type { Client, Conversation } from "@conclave/client/node"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
-import { openPerson } from "./people.js"
+import { joined, openPerson } from "./people.js"
 import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
@@ -60,7 +60,7 @@ describe("an invitation on the page", { skip: noBrowser, timeout: 240_000 }, () 
     assert.match(await announcement(), /^(bob|Bob \(bob\)) invites you to a conversation( with .*)?\.$/)
     await alice.request("Bob").click()
     await alice.page.getByRole("heading", { level: 1, name: "Bob (bob) invites you to a conversation" }).waitFor()
-    await alice.page.getByText("You have no conversation with them yet").waitFor()
+    await alice.page.getByText("You have no conversation with them").waitFor()
     assert.deepEqual(await alice.page.locator(".invitation-card .person").allInnerTexts(), [
       "Bob invites you\nbob",
       "carol",
@@ -163,5 +163,32 @@ describe("an invitation on the page", { skip: noBrowser, timeout: 240_000 }, () 
   it("causes no fault", () => {
     assert.deepEqual(alice.complaints, [])
     assert.deepEqual(service.faults, [])
+  })
+})
+
+describe("an invitation by somebody who is called like a friend", { skip: noBrowser, timeout: 60_000 }, () => {
+  it("says whom they may imitate, or be, and makes declining the answer that stands out", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register()
+    await using bob = await openPerson(service, "bob")
+    await alice.createConversation("team", "bob")
+    await joined(bob, "team")
+    await using double = await openPerson(service, "bob2", { displayName: "Bob" })
+    await double.createConversation({ title: "It is me", members: ["alice"] })
+    await alice.request("bob2").click()
+    const warning = alice.page.getByText("This name looks like that of bob.")
+    await warning.waitFor()
+    const filled = alice.page.locator(".invitation-card .button-primary")
+    assert.deepEqual(await filled.allInnerTexts(), ["Decline"])
+    await using carol = await openPerson(service, "carol")
+    await carol.createConversation({ title: "Of another", members: ["alice"] })
+    await alice.request("carol").click()
+    await alice.page.getByRole("heading", { name: "carol invites you to a conversation" }).waitFor()
+    assert.equal(await warning.count(), 0)
+    assert.deepEqual(await filled.allInnerTexts(), ["Accept"])
+    assert.deepEqual(alice.complaints, [])
   })
 })

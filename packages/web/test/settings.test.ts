@@ -221,7 +221,7 @@ describe("sign out and delete", { skip: noBrowser, timeout: 150_000 }, () => {
     await alice.page.getByRole("button", { name: "Start again" }).click()
     await alice.page.getByRole("button", { name: "Take this name" }).waitFor()
     await alice.register()
-    await alice.page.getByText("Somebody else is called alice here.").waitFor()
+    await alice.page.getByText("The name alice is taken: choose another one.").waitFor()
     assert.deepEqual(alice.complaints, [])
   })
 

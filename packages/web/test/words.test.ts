@@ -53,6 +53,13 @@ describe("what has happened, in a sentence", () => {
       "You added erin and removed dave. carol left.",
     ])
     assert.deepEqual(told(members({ by: "", added: ["alice"] })), ["Somebody added you."])
+    const revoked = { type: "deviceRevoked", conversation, name: "bob", signatureKey: new Uint8Array(32) } as const
+    assert.deepEqual(told({ ...revoked, by: "carol" }), [
+      "carol took a revoked device of bob out of this conversation.",
+    ])
+    assert.deepEqual(told({ ...revoked, by: "alice" }), [
+      "Your device automatically took a revoked device of bob out of this conversation.",
+    ])
   })
 
   it("does not say that somebody left who never came in, and says so of one who came later", () => {

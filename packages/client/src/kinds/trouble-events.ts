@@ -116,7 +116,8 @@ export const troubleEvents = {
     words({ name, by }, reader) {
       if (reader.conversation !== undefined) {
         const whose = name === reader.name ? "of yours" : `of ${reader.person(name)}`
-        return [`${subject(by, reader)} took a revoked device ${whose} out of ${theConversation(reader)}`]
+        const who = by === reader.name ? "Your device automatically" : subject(by, reader)
+        return [`${who} took a revoked device ${whose} out of ${theConversation(reader)}`]
       }
       if (name !== reader.name) return [`${subject(name, reader)} revoked a device: it no longer speaks for them`]
       return [

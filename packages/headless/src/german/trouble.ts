@@ -42,7 +42,8 @@ export function deviceRevoked({ name, by }: Of<"deviceRevoked">, reader: EventRe
   if (reader.conversation !== undefined) {
     const whose =
       name === reader.name ? "eins deiner gesperrten Geräte" : `ein gesperrtes Gerät von ${reader.person(name)}`
-    return [`${has(by, reader)} ${whose} aus ${place(reader)} entfernt`]
+    const who = by === reader.name ? "Dein Gerät hat automatisch" : has(by, reader)
+    return [`${who} ${whose} aus ${place(reader)} entfernt`]
   }
   if (name !== reader.name) return [`${has(name, reader)} ein Gerät gesperrt: Es gehört nicht mehr zu diesem Namen`]
   return [

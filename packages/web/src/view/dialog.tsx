@@ -21,7 +21,10 @@ export function Dialog({ title, onClose, children, wide = false }: DialogProps) 
     // The browser would choose the button that closes it.
     const first = shown?.querySelector<HTMLElement>("[data-first]")
     ;(first ?? shown?.querySelector<HTMLElement>("input, .dialog-actions button"))?.focus()
+    // Going back leaves what it belongs to.
+    addEventListener("hashchange", onClose)
     return () => {
+      removeEventListener("hashchange", onClose)
       shown?.close()
       if (before instanceof HTMLElement && before.isConnected) before.focus()
     }

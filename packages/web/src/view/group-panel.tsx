@@ -1,5 +1,5 @@
 import type { Conversation } from "@conclave/client/browser"
-import { useEffect, useId, useRef, useState } from "preact/hooks"
+import { useEffect, useId, useState } from "preact/hooks"
 import { nameProblem, typedNames } from "../profile/chosen-name.js"
 import type { Profile } from "../profile/profile.js"
 import { listOf, problem, quoted, titleOf } from "../profile/words.js"
@@ -8,6 +8,7 @@ import { Confirmation } from "./dialog.js"
 import { BackIcon, KeyIcon, LeaveIcon, TreeIcon } from "./icons.js"
 import { Keeping } from "./keeping.js"
 import { Members } from "./members.js"
+import { focusPanel } from "./panel-ways.js"
 import { addressOf, goTo, useRoute } from "./route.js"
 import { useAlone } from "./use-alone.js"
 
@@ -17,15 +18,14 @@ export interface GroupPanelProps {
 }
 
 export function GroupPanel({ profile, conversation }: GroupPanelProps) {
-  const { id, status } = conversation
+  const { id, members, status } = conversation
   const { group } = useRoute()
-  const title = useRef<HTMLHeadingElement>(null)
   const isAlone = useAlone(group)
-  useEffect(() => {
-    if (group) title.current?.focus()
-  }, [group])
   const isIn = status !== "left" && status !== "lost" && status !== "stopped" && status !== "continued"
   const hasKeys = isIn && status !== "leaving"
+  useEffect(() => {
+    if (group) focusPanel(isIn && members.length < 2)
+  }, [group])
   const close = () => goTo({ conversation: id })
   const press = (event: KeyboardEvent) => {
     if (event.key !== "Escape" || !group || event.defaultPrevented) return
@@ -46,9 +46,7 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
           <BackIcon />
         </button>
         {isAlone && <h1 class="visually-hidden">{titleOf(conversation, profile)}</h1>}
-        <h2 tabIndex={-1} ref={title}>
-          {words().members.panel}
-        </h2>
+        <h2 tabIndex={-1}>{words().members.panel}</h2>
       </div>
       <div class="group-cards">
         {isIn && (

@@ -1,6 +1,7 @@
 import type { Conversation } from "@conclave/client/browser"
-import { useEffect, useRef, useState } from "preact/hooks"
+import { useEffect, useMemo, useRef, useState } from "preact/hooks"
 import { acquaintanceWords } from "../profile/invitation-words.js"
+import { alike } from "../profile/likeness.js"
 import type { Profile } from "../profile/profile.js"
 import { pageReader, paragraph } from "../profile/reader.js"
 import { personOr, problem, titleOf } from "../profile/words.js"
@@ -38,6 +39,8 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
       : asked
   const people = [...(invitedBy === "" ? [] : [invitedBy]), ...othersIn(conversation, profile)]
   const marked = people.filter((name) => profile.label(name).mark !== undefined)
+  const double = useMemo(() => doubleOf(invitedBy, profile), [profile.called(invitedBy)])
+  const isDoubtful = marked.length > 0 || double !== undefined
   const answer = async (work: Promise<void>, done = () => {}) => {
     setAnswering(true)
     setTrouble("")
@@ -76,6 +79,9 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
         </h1>
         <p>{continues === undefined ? acquaintance(invitedBy, profile) : paragraph(differences)}</p>
         {marked.length > 0 && <p class="invitation-warning">{partWords().invitationPane.mixed(marked.length)}</p>}
+        {double !== undefined && (
+          <p class="invitation-warning">{partWords().invitationPane.looksLike(profile.called(double))}</p>
+        )}
         <h2>{partWords().invitationPane.inIt}</h2>
         <ul class="members">
           {people.slice(0, PEOPLE_SHOWN).map((name) => (
@@ -95,7 +101,7 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
         <div class="action-row">
           <button
             type="button"
-            class={marked.length > 0 ? "button" : "button button-primary"}
+            class={isDoubtful ? "button" : "button button-primary"}
             disabled={answering}
             onClick={() => void answer(conversation.accept())}
           >
@@ -103,7 +109,7 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
           </button>
           <button
             type="button"
-            class={marked.length > 0 ? "button button-primary" : "button"}
+            class={isDoubtful ? "button button-primary" : "button"}
             disabled={answering}
             onClick={() => void answer(profile.decline(conversation), leave)}
           >
@@ -141,6 +147,15 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
         </p>
       </div>
     </main>
+  )
+}
+
+/** Of those with whom the user has a conversation: somebody for whom the inviter may be taken. */
+function doubleOf(inviter: string, profile: Profile): string | undefined {
+  const { conversations, archived } = profile.headless.getSnapshot()
+  const known = new Set([...conversations, ...archived].flatMap(({ members }) => members))
+  return [...known].find(
+    (name) => name !== inviter && name !== profile.name && alike([name, inviter], profile).size > 0,
   )
 }
 

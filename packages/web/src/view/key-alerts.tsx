@@ -76,6 +76,7 @@ export function KeyAlertBanner({ profile, alert, event }: KeyAlertProps) {
 /** The code of the new key, what to ask the other for, and the decision. */
 function NewKey({ profile, alert, event, onClose }: KeyAlertProps & { readonly onClose: () => void }) {
   const [trouble, setTrouble] = useState<string>()
+  const [differs, setDiffers] = useState(false)
   const { name, signatureKey } = event
   const { headless } = profile
   const isOwn = name === profile.name
@@ -103,7 +104,7 @@ function NewKey({ profile, alert, event, onClose }: KeyAlertProps & { readonly o
         hasPicture={false}
         matched={words().keys.matched}
         mismatch={words().keys.mismatch}
-        onCompared={() => {}}
+        onCompared={(isMatch) => setDiffers(!isMatch)}
       />
       {trouble !== undefined && (
         <p class="field-problem" role="alert">
@@ -111,9 +112,11 @@ function NewKey({ profile, alert, event, onClose }: KeyAlertProps & { readonly o
         </p>
       )}
       <div class="dialog-actions">
-        <button type="button" class="button button-danger-quiet" onClick={() => void approve()}>
-          {isOwn ? words().keys.approveOwn : words().keys.approve(who)}
-        </button>
+        {!differs && (
+          <button type="button" class="button button-danger-quiet" onClick={() => void approve()}>
+            {isOwn ? words().keys.approveOwn : words().keys.approve(who)}
+          </button>
+        )}
         <button type="button" class="button button-primary" data-first onClick={refuse}>
           {words().keys.refuse}
         </button>

@@ -7,6 +7,7 @@ import { newWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
 import { words } from "../words/words.js"
 import { DownIcon, UpIcon } from "./icons.js"
+import { focusPanel, openMember } from "./panel-ways.js"
 import { part } from "./part.js"
 import { addressOf } from "./route.js"
 import { moveInList } from "./roving.js"
@@ -243,17 +244,17 @@ function Loading({ isAt, loading }: { readonly isAt: "earlier" | "later"; readon
 
 function Beginning({ conversation, alone }: { readonly conversation: Conversation; readonly alone: boolean }) {
   if (conversation.status === "left") return null
+  const { nobody, invite, inviteAfter, encrypted, compare } = words().messages
   return (
     <p class="beginning">
-      {alone ? (
-        <>
-          {words().messages.nobody}{" "}
-          <a href={addressOf({ conversation: conversation.id, group: true })}>{words().messages.invite}</a>
-          {words().messages.inviteAfter}
-        </>
-      ) : (
-        words().messages.encrypted
-      )}
+      {alone ? nobody : encrypted}{" "}
+      <a
+        href={addressOf({ conversation: conversation.id, group: true })}
+        onClick={() => (alone ? focusPanel(true) : openMember())}
+      >
+        {alone ? invite : compare}
+      </a>
+      {alone ? inviteAfter : "."}
     </p>
   )
 }

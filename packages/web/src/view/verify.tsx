@@ -1,4 +1,5 @@
 import type { Conversation } from "@conclave/client/browser"
+import { useRef, useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
 import { partWords, words } from "../words/words.js"
 import { Comparing } from "./comparing.js"
@@ -19,7 +20,18 @@ export function Verify({ profile, conversation: { id }, name, onClose }: VerifyP
   const comparison = headless.comparison(id, name)
   const devices = headless.devices(id).get(name)?.length ?? 0
   const code = headless.safetyCode(id, name)
-  const mark = (isCompared: boolean) => headless.setCompared(id, name, isCompared)
+  const [differs, setDiffers] = useState(false)
+  const done = useRef<HTMLButtonElement>(null)
+  const mark = (isCompared: boolean) => {
+    setDiffers(false)
+    headless.setCompared(id, name, isCompared)
+    // What was pressed is gone.
+    done.current?.focus()
+  }
+  const compared = (isMatch: boolean) => {
+    setDiffers(!isMatch)
+    headless.setCompared(id, name, isMatch)
+  }
   return (
     <Dialog title={partWords().compare.title(who)} onClose={onClose}>
       {comparison === "changed" && (
@@ -39,20 +51,25 @@ export function Verify({ profile, conversation: { id }, name, onClose }: VerifyP
         hasPicture
         matched={partWords().compare.matched(who)}
         mismatch={partWords().compare.mismatch(who)}
-        onCompared={mark}
+        onCompared={compared}
       />
       <div class="dialog-actions">
-        {comparison === "compared" ? (
+        {comparison === "compared" && (
           <>
             <p class="verified-text">
               <ShieldIcon /> {words().trust.isVerified(who)}
             </p>
-            <button type="button" class="button" data-first onClick={() => mark(false)}>
+            <button type="button" class="button" onClick={() => mark(false)}>
               {partWords().compare.unverify}
             </button>
           </>
-        ) : (
-          <button type="button" class="button button-primary" data-first onClick={() => mark(true)}>
+        )}
+        {/* The first, so that Enter pressed once too often does not say that two codes match which nobody has compared. */}
+        <button type="button" class="button" data-first ref={done} onClick={onClose}>
+          {comparison === "compared" ? partWords().settings.close : words().page.cancel}
+        </button>
+        {comparison !== "compared" && !differs && (
+          <button type="button" class="button button-primary" onClick={() => mark(true)}>
             <ShieldIcon /> {partWords().compare.match}
           </button>
         )}

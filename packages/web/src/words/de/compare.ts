@@ -7,7 +7,7 @@ export const compare: PartWords["compare"] = {
   devices: (count) => (count > 1 ? `Der Code steht hier für alle ${count} Geräte dort und für alle deine.` : ""),
   codeLabel: "Sicherheitscode",
   codeWith: (who) => `Sicherheitscode mit ${who}`,
-  match: "Sie stimmen überein: als überprüft markieren",
+  match: "Codes sind gleich",
   matched: (who) => `Die Codes stimmen überein. ${who} ist überprüft.`,
   unverify: "Markierung entfernen",
   mismatch: (who) =>
@@ -19,7 +19,7 @@ export const compare: PartWords["compare"] = {
   scanning: "Halte den anderen Bildschirm vor die Kamera.",
   stopScanning: "Kamera anhalten",
   noCamera: "Die Kamera lässt sich nicht benutzen.",
-  typed: "Oder tippe oder füge die Ziffern ein, die du bekommen hast",
+  typed: "Oder gib die Ziffern ein, die du bekommen hast",
   check: "Prüfen",
   copy: "Ziffern kopieren",
   copied: "Ziffern kopiert",
@@ -51,9 +51,11 @@ export const invitationPane: PartWords["invitationPane"] = {
   takesPlace:
     "Wenn du annimmst, tritt sie an die Stelle der alten Unterhaltung. Deren Nachrichten bleiben, und was noch zu senden ist, wird dort gesendet.",
   declined: "Wenn du ablehnst, ist die Einladung weg, und die Mitglieder erfahren es.",
-  stranger: "Du hast mit dieser Person noch keine Unterhaltung: Sei sicher, dass du weißt, wer es ist.",
+  stranger: "Du hast mit dieser Person keine Unterhaltung: Vergewissere dich, wer es ist.",
   mixed: (count) =>
     `${count === 1 ? "Ein Name hier mischt" : `${count} Namen hier mischen`} Buchstaben verschiedener Alphabete und ${count === 1 ? "ahmt" : "ahmen"} vielleicht einen anderen Namen nach. Frag auf anderem Weg nach, bevor du annimmst.`,
+  looksLike: (who) =>
+    `Dieser Name sieht aus wie der von ${who}. Es kann dieselbe Person unter neuem Namen sein oder jemand, der sie nachahmt. Frag ${who} auf anderem Weg, bevor du annimmst.`,
   known: (titles) => `Ihr schreibt euch schon, in ${titles}.`,
   moreTitles: (count) => `${count} weiteren`,
 }

@@ -26,9 +26,10 @@ export const messages: Words["messages"] = {
   unblock: "Blockierung aufheben",
   nobody: "Noch ist sonst niemand hier.",
   invite: "Lade jemanden ein",
-  inviteAfter: ", über den Namen. Lesbar ist dann, was ab da geschrieben wird.",
+  inviteAfter: ". Eingeladene lesen, was ab dann geschrieben wird.",
   encrypted:
-    "Nachrichten werden auf diesem Gerät verschlüsselt, und nur Mitglieder können sie lesen. Um sicher zu sein, wer sie sind, vergleiche im Gruppenbereich die Sicherheitscodes.",
+    "Nachrichten werden auf diesem Gerät verschlüsselt, und nur Mitglieder können sie lesen. Um sicher zu sein, wer sie sind,",
+  compare: "vergleiche die Sicherheitscodes",
   messageTo: (title) => `Nachricht an ${title}`,
   write: "Nachricht schreiben",
   send: "Senden",
@@ -50,11 +51,11 @@ export const messages: Words["messages"] = {
 
 export const composer: Words["composer"] = {
   left: "Du bist nicht mehr dabei: Was jetzt noch kommt, liest du nicht, und schreiben kannst du auch nicht. Ein Mitglied kann dich wieder einladen.",
-  leaving: "Du verlässt die Unterhaltung. Fertig ist das, sobald das Gerät eines anderen Mitglieds es ausgeführt hat.",
+  leaving: "Du verlässt die Unterhaltung. Dafür muss sich noch das Gerät eines anderen Mitglieds melden.",
   lost: "Dieses Gerät hat die Unterhaltung verloren. Bitte ein Mitglied, dich zu entfernen und wieder einzuladen.",
   continued: "Diese Unterhaltung geht in einer neuen Gruppe weiter.",
   halted:
-    "Es gibt einen neuen Schlüssel: Was du schreibst, wird erst gesendet, wenn du dich entschieden hast oder die Person entfernt ist.",
+    "Es gibt einen neuen Schlüssel: Was du schreibst, wird erst gesendet, wenn du ihn bestätigst oder die Person entfernt ist.",
   invited: "Du bist eingeladen: Schreiben kannst du, sobald du dabei bist.",
 }
 

@@ -17,7 +17,8 @@ export const start: Words["start"] = {
     again: "Noch einmal versuchen",
   },
   chooseAgain: "Anderen Namen wählen",
-  nameTaken: (name) => `${name} heißt hier schon jemand anders. Wähle einen anderen Namen.`,
+  nameTaken: (name) =>
+    `Der Name ${name} ist vergeben: Wähle einen anderen. Wenn es deiner ist, benutze auf einer Kommandozeile deinen Notfallschlüssel.`,
   keysGone: (name) =>
     `Die Schlüssel von ${name} sind nicht mehr in diesem Browser: Seine Daten wurden gelöscht. Der Name bleibt vergeben; wähle einen anderen oder benutze auf einer Kommandozeile deinen Notfallschlüssel.`,
   insecure:
@@ -46,7 +47,7 @@ export const welcome: Words["welcome"] = {
   lead: "Unterhaltungen, die nur lesen kann, wer dabei ist.",
   name: "Dein Name",
   nameHint:
-    "Mit ihm laden dich andere ein, genau so, wie er hier steht. Er gehört der Person, die ihn zuerst nimmt, und lässt sich nicht ändern.",
+    "Ohne Leerzeichen. Mit ihm laden dich andere ein, genau so, wie er hier steht. Er gehört der Person, die ihn zuerst nimmt, und lässt sich nicht ändern.",
   displayName: "Anzeigename",
   optional: "freiwillig",
   displayHint: "Andere sehen ihn neben deinem Namen. Du kannst ihn jederzeit ändern.",

@@ -15,9 +15,11 @@ export const invitationPane = {
   takesPlace:
     "If you accept, it takes the place of the old conversation, whose messages stay, and what you have still to send is sent there.",
   declined: "If you decline, the invitation is gone, and the members are told.",
-  stranger: "You have no conversation with them yet: be sure that you know who it is.",
+  stranger: "You have no conversation with them: be sure that you know who it is.",
   mixed: (count: number) =>
     `${count === 1 ? "A name" : `${count} names`} here mixes letters of different alphabets, and may imitate the name of somebody else. Ask in another way before you accept.`,
+  looksLike: (who: string) =>
+    `This name looks like that of ${who}. It may be the same person under a new name, or somebody who imitates them. Ask ${who} in another way before you accept.`,
   known: (titles: string) => `You talk with them already, in ${titles}.`,
   moreTitles: (count: number) => `${count} more`,
 }

@@ -41,7 +41,7 @@ export const members = {
   renew: "Renew my keys",
   renewing: "Renewing…",
   renewed: "Your keys are new.",
-  renewHint: "Renewing locks out whoever may have copied this device’s keys.",
+  renewHint: "Copies of this device’s keys are useless after that.",
   leave: "Leave",
   leaveTitle: (title: string) => `Leave “${title}”?`,
   leaveText:

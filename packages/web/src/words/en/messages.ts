@@ -26,8 +26,8 @@ export const messages = {
   nobody: "Nobody else is here yet.",
   invite: "Invite somebody",
   inviteAfter: " by name; they read what is written from then on.",
-  encrypted:
-    "Messages are encrypted on this device, and only members can read them. To be sure of who they are, compare safety codes in the group panel.",
+  encrypted: "Messages are encrypted on this device, and only members can read them. To be sure of who they are,",
+  compare: "compare safety codes",
   messageTo: (title: string) => `Message to ${title}`,
   write: "Write a message",
   send: "Send",
@@ -50,7 +50,7 @@ export const composer = {
   leaving: "You are leaving. It is done when another member’s device has carried it out.",
   lost: "This device has lost the conversation. Ask a member to remove you and to invite you again.",
   continued: "This conversation goes on in a new group.",
-  halted: "A new key came in: nothing that you write is sent until you have decided about it, or its owner is removed.",
+  halted: "A new key came in: nothing that you write is sent until you approve it, or its owner is removed.",
   invited: "You are invited: nothing can be written before you have come in.",
 }
 

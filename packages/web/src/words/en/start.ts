@@ -17,7 +17,8 @@ export const start = {
     again: "Try again",
   },
   chooseAgain: "Choose another name",
-  nameTaken: (name: string) => `Somebody else is called ${name} here. Choose another name.`,
+  nameTaken: (name: string) =>
+    `The name ${name} is taken: choose another one. If it is yours, use your recovery key on a command line.`,
   keysGone: (name: string) =>
     `The keys of ${name} are no longer in this browser: its data was cleared. The name stays taken; choose another one, or use your recovery key on a command line.`,
   insecure:
@@ -41,7 +42,7 @@ export const welcome = {
   lead: "Conversations that only their members can read.",
   name: "Your name",
   nameHint:
-    "Others invite you by it, exactly as it is written here. It belongs to the first person who takes it, and cannot be changed.",
+    "Without spaces. Others invite you by it, exactly as it is written here. It belongs to the first person who takes it, and cannot be changed.",
   displayName: "Display name",
   optional: "optional",
   displayHint: "Others see it beside your name. You can change it at any time.",
