@@ -221,9 +221,10 @@ describe("whatever is refused", () => {
     })
     for (let n = 0; n < 20; n++) {
       runner.wake()
+      const isEarly = Date.now() < retryAt.getTime() - 5
+      if (isEarly) assert.equal(runs, 1)
       await later(10)
     }
-    assert.equal(runs, 1)
     await until(() => runs === 2, "the second run")
     assert.ok(Date.now() >= retryAt.getTime() - 5)
     await end()
