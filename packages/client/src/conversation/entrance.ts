@@ -58,19 +58,9 @@ export function skipToEntrance(turn: Turn, oldestSeq: bigint): boolean {
   return true
 }
 
-/**
- * Whether the entry is of before this device came, or the commit by which it came: one that no Welcome names is known by the interval that
- * the Welcome told also where that names another place. What stands before that and is of a later epoch was put there by a service that was
- * restored since, or by a member.
- */
-export function isBeforeOwn(state: State, { seq, kind, epoch, begins }: Entry): boolean {
-  const { facts, intervals, entrance } = state
-  if (seq <= facts.joinedAt || state.awaitsEntrance) return epoch < facts.firstEpoch
-  // What is lost comes back in its order.
-  if (entrance !== undefined || facts.rewoundAt !== undefined) return false
-  if (kind !== "commit" || epoch + 1n !== facts.firstEpoch) return false
-  const told = intervals.newest?.accessKey
-  return begins !== undefined && told !== undefined && equalBytes(begins.accessKey, told)
+/** Whether the entry is of before this device came, or, while that is awaited, of before the commit by which it came. */
+export function isBeforeOwn({ facts, awaitsEntrance }: State, { seq, epoch }: Entry): boolean {
+  return (seq <= facts.joinedAt || awaitsEntrance) && epoch < facts.firstEpoch
 }
 
 /**
