@@ -2,11 +2,17 @@ import { normalizeName } from "@conclave/client/browser"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { Choice } from "../opening.js"
 import { displayNameProblem, nameProblem } from "../profile/chosen-name.js"
+import type { Profile } from "../profile/profile.js"
 import { words } from "../words/words.js"
+import { part } from "./part.js"
 import { StartScreen } from "./start.js"
 
 export interface WelcomeProps extends Choice {
   readonly problem: string | undefined
+  /** Somebody has the name: a way back to it is offered. */
+  readonly isTaken?: boolean
+  /** With the profile of the name that is taken. */
+  readonly onReturn: (profile: Profile) => void
   readonly onChoose: (choice: Choice) => void
 }
 
@@ -15,10 +21,13 @@ interface Problems {
   readonly displayName?: string | undefined
 }
 
-export function Welcome({ name, displayName, problem: reported, onChoose }: WelcomeProps) {
+const Comeback = part(() => import("./comeback.js").then((it) => it.Comeback))
+
+export function Welcome({ name, displayName, problem: reported, isTaken, onReturn, onChoose }: WelcomeProps) {
   const [text, setText] = useState(name)
   const [called, setCalled] = useState(displayName)
   const [problems, setProblems] = useState<Problems>({ name: reported })
+  const [isReturning, setReturning] = useState(false)
   const nameField = useRef<HTMLInputElement>(null)
   const calledField = useRef<HTMLInputElement>(null)
   useEffect(() => nameField.current?.focus(), [])
@@ -50,6 +59,11 @@ export function Welcome({ name, displayName, problem: reported, onChoose }: Welc
           aria-invalid={problems.name !== undefined}
         />
         <Problem id="name-problem" text={problems.name} />
+        {isTaken && (
+          <button type="button" class="text-button" onClick={() => setReturning(true)}>
+            {words().start.useRecovery}
+          </button>
+        )}
         <p class="hint" id="name-hint">
           {words().welcome.nameHint}
         </p>
@@ -77,6 +91,9 @@ export function Welcome({ name, displayName, problem: reported, onChoose }: Welc
         </button>
       </form>
       <p class="start-note">{words().welcome.note}</p>
+      {isReturning && (
+        <Comeback name={name} displayName={displayName} onReturn={onReturn} onClose={() => setReturning(false)} />
+      )}
     </StartScreen>
   )
 }
