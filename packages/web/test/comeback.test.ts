@@ -72,6 +72,8 @@ describe("the way back by the recovery key", { skip: noBrowser, timeout: 180_000
     await devices.filter({ hasText: "this device" }).getByText("came with the recovery key").waitFor()
     await devices.filter({ hasNotText: "this device" }).getByText("revoked").waitFor()
     assert.equal(await devices.count(), 2)
+    const unknown = page.getByRole("alert").filter({ hasText: "An unknown device uses your name." })
+    await unknown.waitFor({ state: "detached" })
     assert.equal((await page.content()).includes(recovery.slice(0, 9)), false, "nothing keeps it")
     assert.deepEqual([...(await audit(page)), ...(await axeFindings(page))], [])
 
@@ -107,6 +109,7 @@ describe("the way back by the recovery key", { skip: noBrowser, timeout: 180_000
     assert.equal(await page.getByRole("button", { name: "Use my recovery key" }).count(), 0)
     await alice.register()
     const use = page.getByRole("button", { name: "Use my recovery key" })
+    await use.waitFor()
     await use.click()
     const dialog = page.getByRole("dialog")
     const field = dialog.getByLabel("Your recovery key")

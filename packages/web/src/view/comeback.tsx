@@ -45,7 +45,7 @@ export function Comeback({ name, displayName, onReturn, onClose }: ComebackProps
   }
   return (
     <Dialog title={said.title(isolated(name))} onClose={onClose}>
-      <form onSubmit={(event) => void submit(event)} noValidate>
+      <form class="recovery-form" onSubmit={(event) => void submit(event)} noValidate>
         {[said.device, said.conversations, said.devices].map((text) => (
           <p key={text} class="explanation">
             {text}

@@ -34,7 +34,7 @@ export function RevokeByKey({ profile, device, onDone, onClose }: RevokeByKeyPro
   }
   return (
     <Dialog title={you.revokeTitle} onClose={onClose}>
-      <form onSubmit={(event) => void submit(event)} noValidate>
+      <form class="recovery-form" onSubmit={(event) => void submit(event)} noValidate>
         <p class="explanation">{you.revokeText}</p>
         <label for={ids.field}>{recovery.before}</label>
         <KeyField

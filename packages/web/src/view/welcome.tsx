@@ -41,60 +41,62 @@ export function Welcome({ name, displayName, problem: reported, isTaken, onRetur
     else onChoose(chosen)
   }
   return (
-    <StartScreen title={words().welcome.title}>
-      <p class="start-lead">{words().welcome.lead}</p>
-      <form onSubmit={submit} noValidate>
-        <label for="name">{words().welcome.name}</label>
-        <input
-          ref={nameField}
-          id="name"
-          class="input"
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-          autocomplete="username"
-          autocapitalize="none"
-          spellcheck={false}
-          maxLength={256}
-          aria-describedby={problems.name === undefined ? "name-hint" : "name-problem name-hint"}
-          aria-invalid={problems.name !== undefined}
-        />
-        <Problem id="name-problem" text={problems.name} />
-        {isTaken && (
-          <button type="button" class="text-button" onClick={() => setReturning(true)}>
-            {words().start.useRecovery}
+    <>
+      <StartScreen title={words().welcome.title}>
+        <p class="start-lead">{words().welcome.lead}</p>
+        <form onSubmit={submit} noValidate>
+          <label for="name">{words().welcome.name}</label>
+          <input
+            ref={nameField}
+            id="name"
+            class="input"
+            value={text}
+            onInput={(event) => setText(event.currentTarget.value)}
+            autocomplete="username"
+            autocapitalize="none"
+            spellcheck={false}
+            maxLength={256}
+            aria-describedby={problems.name === undefined ? "name-hint" : "name-problem name-hint"}
+            aria-invalid={problems.name !== undefined}
+          />
+          <Problem id="name-problem" text={problems.name} />
+          {isTaken && (
+            <button type="button" class="button" onClick={() => setReturning(true)}>
+              {words().start.useRecovery}
+            </button>
+          )}
+          <p class="hint" id="name-hint">
+            {words().welcome.nameHint}
+          </p>
+          <label for="display-name">
+            {words().welcome.displayName} <span class="label-note">{words().welcome.optional}</span>
+          </label>
+          <input
+            ref={calledField}
+            id="display-name"
+            class="input"
+            value={called}
+            onInput={(event) => setCalled(event.currentTarget.value)}
+            autocomplete="name"
+            spellcheck={false}
+            maxLength={256}
+            aria-describedby={problems.displayName === undefined ? "display-hint" : "display-problem display-hint"}
+            aria-invalid={problems.displayName !== undefined}
+          />
+          <Problem id="display-problem" text={problems.displayName} />
+          <p class="hint" id="display-hint">
+            {words().welcome.displayHint}
+          </p>
+          <button type="submit" class="button button-primary button-wide">
+            {words().welcome.take}
           </button>
-        )}
-        <p class="hint" id="name-hint">
-          {words().welcome.nameHint}
-        </p>
-        <label for="display-name">
-          {words().welcome.displayName} <span class="label-note">{words().welcome.optional}</span>
-        </label>
-        <input
-          ref={calledField}
-          id="display-name"
-          class="input"
-          value={called}
-          onInput={(event) => setCalled(event.currentTarget.value)}
-          autocomplete="name"
-          spellcheck={false}
-          maxLength={256}
-          aria-describedby={problems.displayName === undefined ? "display-hint" : "display-problem display-hint"}
-          aria-invalid={problems.displayName !== undefined}
-        />
-        <Problem id="display-problem" text={problems.displayName} />
-        <p class="hint" id="display-hint">
-          {words().welcome.displayHint}
-        </p>
-        <button type="submit" class="button button-primary button-wide">
-          {words().welcome.take}
-        </button>
-      </form>
-      <p class="start-note">{words().welcome.note}</p>
+        </form>
+        <p class="start-note">{words().welcome.note}</p>
+      </StartScreen>
       {isReturning && (
         <Comeback name={name} displayName={displayName} onReturn={onReturn} onClose={() => setReturning(false)} />
       )}
-    </StartScreen>
+    </>
   )
 }
 

@@ -125,9 +125,13 @@ function OwnKey({ profile }: { readonly profile: Profile }) {
 function OwnDevices({ profile, own: { listed, ask } }: { readonly profile: Profile; readonly own: Own }) {
   const [revoking, setRevoking] = useState<OwnDevice>()
   const [outcome, setOutcome] = useState<{ readonly good: boolean; readonly words: string }>()
+  // Also those that somebody revoked on the way back.
+  useEffect(() => {
+    if (typeof listed !== "string") dismissAlertsOf(profile, listed.devices.filter(isRevoked))
+  })
   const [byKey, setByKey] = useState<OwnDevice>()
   const didRevoke = (revoked: readonly OwnDevice[]) => {
-    const before = typeof listed === "string" ? [] : listed.devices.filter((device) => device.revoked !== undefined)
+    const before = typeof listed === "string" ? [] : listed.devices.filter(isRevoked)
     dismissAlertsOf(profile, revoked)
     setOutcome({ good: true, words: partWords().you.didRevoke(revoked.length - before.length) })
   }
@@ -187,6 +191,8 @@ function OwnDevices({ profile, own: { listed, ask } }: { readonly profile: Profi
     </section>
   )
 }
+
+const isRevoked = ({ revoked }: OwnDevice) => revoked !== undefined
 
 /** There is nothing to decide any more about a key that is revoked. */
 function dismissAlertsOf({ headless, name }: Profile, revoked: readonly OwnDevice[]): void {
