@@ -31,8 +31,8 @@ export function Comeback({ name, displayName, onReturn, onClose }: ComebackProps
     const { signal } = attempt.current
     try {
       const profile = await Profile.open({ name, displayName }, signal, { recovery: typed })
+      if (revokes) await revokeOthers(profile, typed, signal)
       if (signal.aborted) return await profile.close()
-      if (revokes) await revokeOthers(profile, typed)
       onReturn(profile)
       // What is to be looked at next: the devices that this one does not know.
       goTo({ you: true })
@@ -88,11 +88,11 @@ export function Comeback({ name, displayName, onReturn, onClose }: ComebackProps
 }
 
 /** One that is left, because the service does not answer any more, is in the list that is shown next, with a way to revoke it. */
-async function revokeOthers({ client }: Profile, recovery: string): Promise<void> {
+async function revokeOthers({ client }: Profile, recovery: string, signal: AbortSignal): Promise<void> {
   try {
-    const devices = await client.ownDevices()
+    const devices = await client.ownDevices({ signal })
     for (const { id, isThisDevice, revoked } of devices) {
-      if (!isThisDevice && revoked === undefined) await client.recovery.revokeDevice(id, recovery)
+      if (!isThisDevice && revoked === undefined) await client.recovery.revokeDevice(id, recovery, { signal })
     }
   } catch {}
 }
