@@ -114,10 +114,10 @@ export class Opening {
     }
   }
 
-  /** Under the name that was chosen last, with its profile. */
+  /** With the profile of the name that was chosen last. */
   goOn(profile: Profile): void {
     try {
-      keepChosenName({ ...this.#choice, registered: true })
+      keepChosenName({ ...this.#choice, name: profile.name, registered: true })
     } catch {
       // What stands there is as good: the profile is here.
     }
