@@ -1,5 +1,6 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks"
 import type { Choice } from "../opening.js"
+import { dismissAlertsOf } from "../profile/own-alerts.js"
 import { Profile } from "../profile/profile.js"
 import { isolated } from "../profile/words.js"
 import { partWords, words } from "../words/words.js"
@@ -88,11 +89,14 @@ export function Comeback({ name, displayName, onReturn, onClose }: ComebackProps
 }
 
 /** One that is left, because the service does not answer any more, is in the list that is shown next, with a way to revoke it. */
-async function revokeOthers({ client }: Profile, recovery: string, signal: AbortSignal): Promise<void> {
+async function revokeOthers(profile: Profile, recovery: string, signal: AbortSignal): Promise<void> {
+  const { client } = profile
   try {
     const devices = await client.ownDevices({ signal })
-    for (const { id, isThisDevice, revoked } of devices) {
-      if (!isThisDevice && revoked === undefined) await client.recovery.revokeDevice(id, recovery, { signal })
+    for (const device of devices) {
+      if (device.isThisDevice || device.revoked !== undefined) continue
+      await client.recovery.revokeDevice(device.id, recovery, { signal })
+      dismissAlertsOf(profile, [device])
     }
   } catch {}
 }

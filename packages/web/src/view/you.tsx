@@ -1,7 +1,7 @@
 import type { OwnDevice } from "@conclave/client/browser"
-import { hexOf } from "@conclave/headless/parts"
 import { useEffect, useRef, useState } from "preact/hooks"
 import { scannableText } from "../profile/codes.js"
+import { dismissAlertsOf } from "../profile/own-alerts.js"
 import type { Profile } from "../profile/profile.js"
 import { shortTime } from "../profile/time.js"
 import { problem } from "../profile/words.js"
@@ -125,10 +125,6 @@ function OwnKey({ profile }: { readonly profile: Profile }) {
 function OwnDevices({ profile, own: { listed, ask } }: { readonly profile: Profile; readonly own: Own }) {
   const [revoking, setRevoking] = useState<OwnDevice>()
   const [outcome, setOutcome] = useState<{ readonly good: boolean; readonly words: string }>()
-  // Also those that somebody revoked on the way back.
-  useEffect(() => {
-    if (typeof listed !== "string") dismissAlertsOf(profile, listed.devices.filter(isRevoked))
-  })
   const [byKey, setByKey] = useState<OwnDevice>()
   const didRevoke = (revoked: readonly OwnDevice[]) => {
     const before = typeof listed === "string" ? [] : listed.devices.filter(isRevoked)
@@ -193,16 +189,6 @@ function OwnDevices({ profile, own: { listed, ask } }: { readonly profile: Profi
 }
 
 const isRevoked = ({ revoked }: OwnDevice) => revoked !== undefined
-
-/** There is nothing to decide any more about a key that is revoked. */
-function dismissAlertsOf({ headless, name }: Profile, revoked: readonly OwnDevice[]): void {
-  const keys = new Set(revoked.map(({ signatureKey }) => hexOf(signatureKey)))
-  const { alerts, refusedKeys } = headless.getSnapshot()
-  for (const { id, event } of [...alerts, ...refusedKeys]) {
-    if (event.type !== "keyChanged" || event.name !== name) continue
-    if (keys.has(hexOf(event.signatureKey))) headless.dismiss(id)
-  }
-}
 
 interface DeviceListProps {
   readonly profile: Profile
