@@ -15,7 +15,8 @@ export type Phase =
   | { readonly type: "starting" }
   | { readonly type: "unsuitable"; readonly reason: string }
   | { readonly type: "elsewhere" }
-  | ({ readonly type: "welcome"; readonly problem: string | undefined } & Choice)
+  /** `isTaken`: the problem is that somebody has the name, who may be the user. */
+  | ({ readonly type: "welcome"; readonly problem: string | undefined; readonly isTaken?: boolean } & Choice)
   | {
       readonly type: "opening"
       readonly name: string
@@ -103,13 +104,7 @@ export class Opening {
     this.#enter({ type: "opening", name, registered, unreachable: undefined })
     while (!signal.aborted) {
       try {
-        const profile = await Profile.open(name, displayName, signal)
-        try {
-          keepChosenName({ name, displayName, registered: true })
-        } catch {
-          // What stands there is as good: the profile is here.
-        }
-        return this.#enter({ type: "open", profile })
+        return this.goOn(await Profile.open(this.#choice, signal))
       } catch (error) {
         if (signal.aborted) return
         if (!isUnavailable(error)) return this.#fail(name, registered, error)
@@ -117,6 +112,16 @@ export class Opening {
         await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS))
       }
     }
+  }
+
+  /** With the profile of the name that was chosen last. */
+  goOn(profile: Profile): void {
+    try {
+      keepChosenName({ ...this.#choice, name: profile.name, registered: true })
+    } catch {
+      // What stands there is as good: the profile is here.
+    }
+    this.#enter({ type: "open", profile })
   }
 
   /** Deletes what this browser keeps, for good. */
@@ -138,7 +143,8 @@ export class Opening {
     if (error instanceof ClientError && error.code === "NAME_TAKEN") {
       forgetChosenName()
       const { nameTaken, keysGone } = words().start
-      this.#enter({ type: "welcome", ...this.#choice, problem: (registered ? keysGone : nameTaken)(isolated(name)) })
+      const problem = (registered ? keysGone : nameTaken)(isolated(name))
+      this.#enter({ type: "welcome", ...this.#choice, problem, isTaken: true })
     } else {
       this.#enter({ type: "broken", reason: problem(error) })
     }

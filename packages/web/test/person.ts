@@ -112,6 +112,24 @@ export class Person implements AsyncDisposable {
     await this.page.getByRole("button", { name: "Take this name" }).click()
   }
 
+  /** Makes the recovery key of the name, with the paper that the page asks for, and returns it. */
+  async makeRecoveryKey(): Promise<string> {
+    const { page } = this
+    const dialog = page.getByRole("dialog")
+    await page.getByRole("link", { name: "You: name, key and devices" }).click()
+    await page.getByRole("button", { name: "Make a recovery key" }).click()
+    const shown = dialog.getByTestId("recovery-key").locator("li")
+    await shown.first().waitFor()
+    const groups = await shown.allInnerTexts()
+    await dialog.getByRole("button", { name: "I have it on paper" }).click()
+    for (const label of await dialog.locator(".recovery-check label").allInnerTexts()) {
+      await dialog.getByLabel(label, { exact: true }).fill(groups[Number(label.slice(6)) - 1]!)
+    }
+    await dialog.getByRole("button", { name: "Make it my recovery key" }).click()
+    await page.getByText("It is the recovery key of your name now.").waitFor()
+    return groups.join("-")
+  }
+
   async createConversation(title: string, people = ""): Promise<void> {
     await this.page.getByRole("button", { name: "New conversation" }).first().click()
     // The group beside it has a title of its own.

@@ -3,6 +3,7 @@ import { broadcastChannel, type Headless, indexedDbKeep, openHeadless, type Told
 import { followMessages } from "../page/notifications.js"
 import { readSettings } from "../page/settings.js"
 import { onLanguage, words } from "../words/words.js"
+import type { ChosenName } from "./chosen-name.js"
 import { announcementOf } from "./notice-words.js"
 import { pageProvider } from "./provider.js"
 import { labelText, type People } from "./words.js"
@@ -26,14 +27,22 @@ export class Profile implements People {
     onLanguage(() => this.say(""))
   }
 
-  /** Registers the name on first use, with a display name if it is not empty; throws what `openClient` throws. */
-  static async open(name: string, displayName: string, signal: AbortSignal): Promise<Profile> {
+  /**
+   * Registers the name on first use, with a display name if it is not empty; as a new device of the name where there is a
+   * `recovery` key. Throws what `openClient` throws.
+   */
+  static async open(
+    { name, displayName }: Pick<ChosenName, "name" | "displayName">,
+    signal: AbortSignal,
+    recovery: { readonly recovery?: string } = {},
+  ): Promise<Profile> {
     const named = displayName === "" ? {} : { displayName }
     const client = await openClient({
       name,
       // The page is served from where the services are, a path included.
       service: new URL(".", document.baseURI),
       ...named,
+      ...recovery,
       policy: { invitations: "ask" },
       provider: await pageProvider(),
       waitForOtherTab: true,

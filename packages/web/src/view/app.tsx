@@ -22,7 +22,14 @@ export function App() {
     case "elsewhere":
       return <Elsewhere />
     case "welcome":
-      return <Welcome key={opening.entered} {...phase} onChoose={(choice) => void opening.open(choice)} />
+      return (
+        <Welcome
+          key={opening.entered}
+          {...phase}
+          onChoose={(choice) => void opening.open(choice)}
+          onReturn={(profile) => opening.goOn(profile)}
+        />
+      )
     case "opening":
       return <OpeningScreen {...phase} onChooseAgain={() => opening.chooseAgain()} />
     case "broken":

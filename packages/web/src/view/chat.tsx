@@ -5,11 +5,13 @@ import type { Profile } from "../profile/profile.js"
 import { isolated, titleOf } from "../profile/words.js"
 import { list, words } from "../words/words.js"
 import { Composer } from "./composer.js"
-import { FindBar } from "./find-bar.js"
 import { HeaderTrust } from "./header-trust.js"
 import { BackIcon, Mark, PeopleIcon, SearchIcon } from "./icons.js"
 import { MessageList } from "./message-list.js"
+import { part } from "./part.js"
 import { goTo, useRoute } from "./route.js"
+
+const FindBar = part(() => import("./find-bar.js").then((it) => it.FindBar))
 
 export interface ChatProps {
   readonly profile: Profile

@@ -6,7 +6,7 @@ import { words } from "../words/words.js"
 import { CloseIcon, DownIcon, UpIcon } from "./icons.js"
 import { useSearch } from "./use-search.js"
 
-export interface FindBarProps {
+interface FindBarProps {
   readonly profile: Profile
   readonly conversation: Conversation
   readonly onFound: (place: { readonly seq: number } | undefined) => void

@@ -1,7 +1,7 @@
 import type { OwnDevice } from "@conclave/client/browser"
-import { hexOf } from "@conclave/headless/parts"
 import { useEffect, useRef, useState } from "preact/hooks"
 import { scannableText } from "../profile/codes.js"
+import { dismissAlertsOf } from "../profile/own-alerts.js"
 import type { Profile } from "../profile/profile.js"
 import { shortTime } from "../profile/time.js"
 import { problem } from "../profile/words.js"
@@ -12,6 +12,7 @@ import { DisplayNameDialog } from "./display-name.js"
 import { BackIcon } from "./icons.js"
 import { QrPicture } from "./qr-picture.js"
 import { RecoveryCard } from "./recovery-card.js"
+import { RevokeByKey } from "./revoke-by-key.js"
 import { goTo } from "./route.js"
 import { type Own, useOwn } from "./use-own.js"
 
@@ -124,14 +125,17 @@ function OwnKey({ profile }: { readonly profile: Profile }) {
 function OwnDevices({ profile, own: { listed, ask } }: { readonly profile: Profile; readonly own: Own }) {
   const [revoking, setRevoking] = useState<OwnDevice>()
   const [outcome, setOutcome] = useState<{ readonly good: boolean; readonly words: string }>()
+  const [byKey, setByKey] = useState<OwnDevice>()
+  const didRevoke = (revoked: readonly OwnDevice[]) => {
+    const before = typeof listed === "string" ? [] : listed.devices.filter(isRevoked)
+    dismissAlertsOf(profile, revoked)
+    setOutcome({ good: true, words: partWords().you.didRevoke(revoked.length - before.length) })
+  }
   const revoke = async ({ id }: OwnDevice) => {
     setRevoking(undefined)
     setOutcome({ good: true, words: partWords().you.revoking })
-    const before = typeof listed === "string" ? [] : listed.devices.filter(({ revoked }) => revoked !== undefined)
     try {
-      const revoked = await profile.client.revokeDevice(id)
-      dismissAlertsOf(profile, revoked)
-      setOutcome({ good: true, words: partWords().you.didRevoke(revoked.length - before.length) })
+      didRevoke(await profile.client.revokeDevice(id))
     } catch (error) {
       setOutcome({ good: false, words: problem(error) })
     }
@@ -153,7 +157,7 @@ function OwnDevices({ profile, own: { listed, ask } }: { readonly profile: Profi
         </div>
       )}
       {typeof listed !== "string" && (
-        <DeviceList profile={profile} {...listed} onRevoke={(device) => setRevoking(device)} />
+        <DeviceList profile={profile} {...listed} onRevoke={setRevoking} onRevokeByKey={setByKey} />
       )}
       <p class={outcome === undefined || outcome.good ? "field-good" : "field-problem"} role="status">
         {outcome?.words ?? ""}
@@ -168,19 +172,23 @@ function OwnDevices({ profile, own: { listed, ask } }: { readonly profile: Profi
           {partWords().you.revokeText}
         </Confirmation>
       )}
+      {byKey !== undefined && (
+        <RevokeByKey
+          profile={profile}
+          device={byKey}
+          onDone={(revoked) => {
+            setByKey(undefined)
+            didRevoke(revoked)
+            ask()
+          }}
+          onClose={() => setByKey(undefined)}
+        />
+      )}
     </section>
   )
 }
 
-/** There is nothing to decide any more about a key that is revoked. */
-function dismissAlertsOf({ headless, name }: Profile, revoked: readonly OwnDevice[]): void {
-  const keys = new Set(revoked.map(({ signatureKey }) => hexOf(signatureKey)))
-  const { alerts, refusedKeys } = headless.getSnapshot()
-  for (const { id, event } of [...alerts, ...refusedKeys]) {
-    if (event.type !== "keyChanged" || event.name !== name) continue
-    if (keys.has(hexOf(event.signatureKey))) headless.dismiss(id)
-  }
-}
+const isRevoked = ({ revoked }: OwnDevice) => revoked !== undefined
 
 interface DeviceListProps {
   readonly profile: Profile
@@ -188,9 +196,11 @@ interface DeviceListProps {
   readonly devices: readonly OwnDevice[]
   readonly hasRecovery: boolean
   readonly onRevoke: (device: OwnDevice) => void
+  /** One that is older than this device. */
+  readonly onRevokeByKey: (device: OwnDevice) => void
 }
 
-function DeviceList({ profile, devices, hasRecovery, onRevoke }: DeviceListProps) {
+function DeviceList({ profile, devices, hasRecovery, onRevoke, onRevokeByKey }: DeviceListProps) {
   const own = devices.findIndex(({ isThisDevice }) => isThisDevice)
   return (
     <ul class="devices own-devices">
@@ -214,14 +224,18 @@ function DeviceList({ profile, devices, hasRecovery, onRevoke }: DeviceListProps
                 {notes.map((note) => `, ${note}`).join("")}
               </span>
             </span>
-            {revoked === undefined && at > own && (
+            {revoked === undefined && at !== own && (at > own || hasRecovery) && (
               <button
                 type="button"
                 class="button button-danger-quiet"
-                aria-label={partWords().you.revokeNamed(code.slice(0, CODE_IN_LABEL))}
-                onClick={() => onRevoke(device)}
+                aria-label={
+                  at > own
+                    ? partWords().you.revokeNamed(code.slice(0, CODE_IN_LABEL))
+                    : partWords().you.revokeByKeyNamed(code.slice(0, CODE_IN_LABEL))
+                }
+                onClick={() => (at > own ? onRevoke : onRevokeByKey)(device)}
               >
-                {partWords().you.revoke}
+                {at > own ? partWords().you.revoke : partWords().you.revokeByKey}
               </button>
             )}
             {revoked === undefined && at < own && (

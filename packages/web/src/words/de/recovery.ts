@@ -5,7 +5,7 @@ export const recovery: PartWords["recovery"] = {
   text: "Ein Schlüssel auf Papier, den kein Gerät hat. Er sperrt jedes Gerät mit deinem Namen, auch das älteste, und bringt dich zurück, wenn alle verloren oder gestohlen sind.",
   has: "Dein Name hat einen Notfallschlüssel.",
   hasText: (name) =>
-    `Um ihn zu benutzen, gib auf einer Kommandozeile „conclave recovery use --as ${name}“ ein. Wer den Schlüssel hat, hat deinen Namen: Ersetze ihn, wenn ihn jemand anders gesehen haben könnte.`,
+    `Um damit zurückzukommen, öffne diese Seite im neuen Browser, gib den Namen ${name} ein und wähle „Meinen Notfallschlüssel benutzen“. Wer den Schlüssel hat, hat deinen Namen: Ersetze ihn, wenn ihn jemand anders gesehen haben könnte.`,
   hasNone: "Dein Name hat keinen. Erzeuge ihn, bevor du ihn brauchst: Danach ist es zu spät.",
   notOldest: "Nur dein ältestes Gerät kann einen erzeugen.",
   make: "Notfallschlüssel erzeugen",
@@ -31,5 +31,20 @@ export const recovery: PartWords["recovery"] = {
   setting: "Wird gesetzt …",
   notAccepted: "Der Dienst hat ihn nicht angenommen. Gehört der eingegebene Schlüssel zu deinem Namen?",
   notAKey: "Das ist kein Notfallschlüssel: Ein Zeichen ist falsch oder fehlt.",
+  comeback: {
+    title: (name) => `Als ${name} zurückkommen`,
+    device:
+      "Dieser Browser wird ein neues Gerät mit deinem Namen. Wer mit dir schreibt, erfährt, dass du mit dem Notfallschlüssel zurückgekommen bist, und muss die Codes neu mit dir vergleichen.",
+    conversations:
+      "Deine Unterhaltungen und was darin gesagt wurde, sind hier nicht. In jede muss dich ein Mitglied wieder einladen, sobald dein verlorenes Gerät nicht mehr dabei ist.",
+    devices:
+      "Deine anderen Geräte kennt dieses nicht. Du siehst sie danach unter „Du“, wo der Notfallschlüssel sperrt, was verloren oder gestohlen ist.",
+    revoke: "Alle meine anderen Geräte sind verloren: sperren",
+    revokeHint:
+      "Mitglieder nehmen sie aus deinen Unterhaltungen und können dich danach wieder einladen. Das lässt sich nicht rückgängig machen.",
+    key: "Dein Notfallschlüssel",
+    submit: "Zurückkommen",
+    opening: "Du kommst zurück …",
+  },
   done: "Das ist jetzt der Notfallschlüssel für deinen Namen. Deine anderen Geräte erfahren davon.",
 }

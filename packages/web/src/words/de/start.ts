@@ -18,9 +18,10 @@ export const start: Words["start"] = {
   },
   chooseAgain: "Anderen Namen wählen",
   nameTaken: (name) =>
-    `Der Name ${name} ist vergeben: Wähle einen anderen. Wenn es deiner ist, benutze auf einer Kommandozeile deinen Notfallschlüssel.`,
+    `Der Name ${name} ist vergeben: Wähle einen anderen. Wenn es deiner ist, komm mit deinem Notfallschlüssel zurück.`,
   keysGone: (name) =>
-    `Die Schlüssel von ${name} sind nicht mehr in diesem Browser: Seine Daten wurden gelöscht. Der Name bleibt vergeben; wähle einen anderen oder benutze auf einer Kommandozeile deinen Notfallschlüssel.`,
+    `Die Schlüssel von ${name} sind nicht mehr in diesem Browser: Seine Daten wurden gelöscht. Der Name bleibt vergeben: Komm mit deinem Notfallschlüssel zurück oder wähle einen anderen.`,
+  useRecovery: "Meinen Notfallschlüssel benutzen",
   insecure:
     "Browser verschlüsseln nur auf sicheren Adressen. Öffne diese Seite über https, oder auf diesem Rechner als localhost.",
   incapable: "Diesem Browser fehlen Web Locks, IndexedDB oder WebAssembly. Jeder Browser der letzten Jahre hat sie.",

@@ -34,6 +34,8 @@ export const you: PartWords["you"] = {
   unreachable: "Die Liste lässt sich gerade nicht lesen. Alles andere auf dieser Seite geht.",
   again: "Noch einmal versuchen",
   revoke: "Sperren",
+  revokeByKey: "Mit dem Notfallschlüssel sperren",
+  revokeByKeyNamed: (code) => `Mit dem Notfallschlüssel sperren: Gerät ${code}`,
   revokeNamed: (code) => `Das Gerät ${code} sperren`,
   revokeTitle: "Dieses Gerät sperren?",
   revokeText:

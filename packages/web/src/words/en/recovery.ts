@@ -4,7 +4,7 @@ export const recovery = {
   text: "A key on paper that no device has. It revokes any device of your name, the oldest too, and brings you back when all of them are lost or stolen.",
   has: "Your name has a recovery key.",
   hasText: (name: string) =>
-    `To use it, enter “conclave recovery use --as ${name}” on a command line. Whoever has the key has your name: if somebody else may have seen it, replace it.`,
+    `To come back with it, open this page in the new browser, type the name ${name}, and choose “Use my recovery key”. Whoever has the key has your name: if somebody else may have seen it, replace it.`,
   hasNone: "Your name has none. Make it before you need it: afterwards it is too late.",
   notOldest: "Only the oldest of your devices can make one.",
   make: "Make a recovery key",
@@ -29,5 +29,20 @@ export const recovery = {
   setting: "Setting it…",
   notAccepted: "The service did not take it. Is what you typed the recovery key of your name?",
   notAKey: "That is not a recovery key: a digit or letter is wrong, or missing.",
+  /** At the start of a browser that has no keys of the name. */
+  comeback: {
+    title: (name: string) => `Come back as ${name}`,
+    device:
+      "This browser becomes a new device of your name. The people you write with are told that you came back with the recovery key, and have to compare codes with you again.",
+    conversations:
+      "Your conversations and what was said in them are not here. A member of each has to invite you again, once your lost device is out of it.",
+    devices:
+      "Your other devices are unknown to this one. You see them afterwards under “You”, where the recovery key revokes what is lost or stolen.",
+    revoke: "All my other devices are lost: revoke them",
+    revokeHint: "Members take them out of your conversations, and can invite you again then. This cannot be undone.",
+    key: "Your recovery key",
+    submit: "Come back",
+    opening: "Coming back…",
+  },
   done: "It is the recovery key of your name now. Your other devices are told.",
 }

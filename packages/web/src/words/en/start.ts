@@ -18,9 +18,10 @@ export const start = {
   },
   chooseAgain: "Choose another name",
   nameTaken: (name: string) =>
-    `The name ${name} is taken: choose another one. If it is yours, use your recovery key on a command line.`,
+    `The name ${name} is taken: choose another one. If it is yours, come back with your recovery key.`,
   keysGone: (name: string) =>
-    `The keys of ${name} are no longer in this browser: its data was cleared. The name stays taken; choose another one, or use your recovery key on a command line.`,
+    `The keys of ${name} are no longer in this browser: its data was cleared. The name stays taken: come back with your recovery key, or choose another one.`,
+  useRecovery: "Use my recovery key",
   insecure:
     "Browsers lend their cryptography to secure addresses only. Open this page by https, or on this machine as localhost.",
   incapable: "This browser lacks Web Locks, IndexedDB or WebAssembly. Any browser of the last years has them.",

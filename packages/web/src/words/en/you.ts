@@ -33,6 +33,8 @@ export const you = {
   unreachable: "The list cannot be read at present. Other things on this page work.",
   again: "Try again",
   revoke: "Revoke",
+  revokeByKey: "Revoke with the recovery key",
+  revokeByKeyNamed: (code: string) => `Revoke with the recovery key: device ${code}`,
   revokeNamed: (code: string) => `Revoke the device ${code}`,
   revokeTitle: "Revoke this device?",
   revokeText:
