@@ -104,6 +104,8 @@ describe("what is on the device", { skip: noBrowser, timeout: 300_000 }, () => {
     await page.getByRole("button", { name: "New conversation" }).focus()
     await page.keyboard.press("Control+f")
     await page.keyboard.type("nothing")
+    await page.locator(".find-bar input").waitFor()
+    assert.equal(await page.locator(".find-bar input").inputValue(), "nothing")
     await page.getByLabel("Search messages on this device").focus()
     await page.keyboard.press("Control+f")
     await page.keyboard.type("needle")

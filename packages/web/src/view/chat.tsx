@@ -34,14 +34,22 @@ function OpenChat({ profile, conversation, groupShown }: OpenChatProps) {
   const head = useRef<HTMLElement>(null)
   useEffect(() => setFound(undefined), [linked])
   const pane = useRef<HTMLElement>(null)
+  /** What is typed while the find bar is on its way. */
+  const early = useRef<string | undefined>(undefined)
   useEffect(() => {
     // What is drawn is not all that is here: the browser's own search would miss the rest. Pressed in the field, it is the browser's.
     const press = (event: KeyboardEvent) => {
+      const isSign = event.key.length === 1 && !event.ctrlKey && !event.metaKey
+      if (isSign && early.current !== undefined && pane.current?.querySelector(":scope > .part-missing") === null) {
+        event.preventDefault()
+        early.current += event.key
+      }
       if (event.key.toLowerCase() !== "f" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return
       const field = pane.current?.querySelector<HTMLInputElement>(".find-bar input")
       const isHere = pane.current?.checkVisibility() === true && document.querySelector("dialog[open]") === null
       if (!isHere || (field != null && field === document.activeElement)) return
       event.preventDefault()
+      if (field == null) early.current = ""
       setFinding(true)
       field?.focus()
       field?.select()
@@ -50,6 +58,7 @@ function OpenChat({ profile, conversation, groupShown }: OpenChatProps) {
     return () => removeEventListener("keydown", press)
   }, [])
   const close = () => {
+    early.current = undefined
     setFinding(false)
     head.current?.querySelector<HTMLElement>(".find-toggle")?.focus()
   }
@@ -63,7 +72,9 @@ function OpenChat({ profile, conversation, groupShown }: OpenChatProps) {
         finding={finding}
         onFind={() => (finding ? close() : setFinding(true))}
       />
-      {finding && <FindBar profile={profile} conversation={conversation} onFound={setFound} onClose={close} />}
+      {finding && (
+        <FindBar profile={profile} conversation={conversation} early={early} onFound={setFound} onClose={close} />
+      )}
       <MessageList profile={profile} conversation={conversation} target={found ?? linked} />
       <Composer profile={profile} conversation={conversation} />
     </main>

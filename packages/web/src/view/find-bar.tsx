@@ -9,6 +9,8 @@ import { useSearch } from "./use-search.js"
 interface FindBarProps {
   readonly profile: Profile
   readonly conversation: Conversation
+  /** What was typed before this was here. */
+  readonly early: { current: string | undefined }
   readonly onFound: (place: { readonly seq: number } | undefined) => void
   readonly onClose: () => void
 }
@@ -16,14 +18,18 @@ interface FindBarProps {
 const FOUND_MAX = 1_000
 
 /** Goes from match to match in one conversation, the latest first; those that are not drawn included. */
-export function FindBar({ profile, conversation, onFound, onClose }: FindBarProps) {
+export function FindBar({ profile, conversation, early, onFound, onClose }: FindBarProps) {
   const [typed, setTyped] = useState("")
   const [at, setAt] = useState(0)
   const field = useRef<HTMLInputElement>(null)
   const fieldId = useId()
   const { hits, isOver } = useSearch(profile, typed, FOUND_MAX, conversation.id)
   const seq = hits[at]?.seq
-  useEffect(() => field.current?.focus(), [])
+  useEffect(() => {
+    setTyped(early.current ?? "")
+    early.current = undefined
+    field.current?.focus()
+  }, [])
   useEffect(() => {
     if (seq !== undefined) onFound({ seq })
   }, [seq])
