@@ -60,7 +60,7 @@ describe("a client that is far ahead of a restored service", () => {
           { count: 5_000, percent: 50, kept: 500 },
         ]
       : [
-          { count: 500, percent: 10, kept: 100 },
+          { count: 300, percent: 10, kept: 100 },
           { count: 300, percent: 90, kept: 300 },
         ]),
   ]) {

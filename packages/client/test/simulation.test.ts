@@ -7,7 +7,7 @@ import { Power, storeOn } from "./support/faults.js"
 import { longSeeds } from "./support/long.js"
 import { consume, World } from "./support/world.js"
 
-const SEEDS = longSeeds ?? 8
+const SEEDS = longSeeds ?? 4
 const TURNS = 60
 
 /**

@@ -152,7 +152,7 @@ export const symmetric: Files = {
  * JavaScript takes long over large curves: of it `npm test` asks one case in so many, and `npm run test:whole` all. Not a multiple of
  * the cases whose `exchange` is asked.
  */
-const shareOf = (name: string) => (process.env.CONCLAVE_WHOLE !== "1" && /ec.*_secp(384|521)r1/.test(name) ? 7 : 1)
+const shareOf = (name: string) => (process.env.CONCLAVE_WHOLE !== "1" && /ec.*_secp(384|521)r1/.test(name) ? 11 : 1)
 const isInJavaScript = ({ name }: CryptoProvider) => name === "web" || name === "portable"
 
 /**

@@ -6,7 +6,7 @@ import { messages, structs } from "./vectors/messages.js"
 import { load, officialVectors } from "./vectors/official.js"
 import { bytes, copyOf, hex } from "./vectors/vector.js"
 
-const runs = 200_000
+const runs = 100_000
 
 test(
   `${runs} mutations of official messages are refused or are the encoding of what they decode to`,
