@@ -53,7 +53,7 @@ export const welcome: Words["welcome"] = {
   optional: "freiwillig",
   displayHint: "Andere sehen ihn neben deinem Namen. Du kannst ihn jederzeit ändern.",
   take: "Diesen Namen nehmen",
-  note: "Deine Schlüssel entstehen in diesem Browser und bleiben darin. Löschst du seine Daten, sind der Name und alles Gesagte weg.",
+  note: "Deine Schlüssel entstehen in diesem Browser und bleiben darin. Löschst du seine Daten, ist alles Gesagte weg; den Namen bringt nur ein Notfallschlüssel zurück.",
 }
 
 export const forgotten: Words["forgotten"] = {

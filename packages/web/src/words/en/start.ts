@@ -48,7 +48,7 @@ export const welcome = {
   optional: "optional",
   displayHint: "Others see it beside your name. You can change it at any time.",
   take: "Take this name",
-  note: "Your keys are made in this browser and stay in it. Clear its data, and the name and what was said are gone.",
+  note: "Your keys are made in this browser and stay in it. Clear its data, and what was said is gone; only a recovery key brings the name back.",
 }
 
 /** After everything has been deleted from this browser. */
