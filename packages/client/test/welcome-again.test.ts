@@ -58,7 +58,7 @@ async function leftAfterLastResort(backup: Backup): Promise<Scene> {
 }
 
 describe("a Welcome to a key package of last resort", () => {
-  it("is followed once: whoever has left would begin with the same keys again", async () => {
+  it("is followed once: a device that has left would begin with the same keys again", async () => {
     await using backup = new Backup()
     const { bob, showAgain } = await leftAfterLastResort(backup)
     showAgain()
@@ -78,7 +78,7 @@ describe("a Welcome to a key package of last resort", () => {
     assert.equal(only(again).status, "left")
   })
 
-  it("does not keep whoever has left from being invited again", async () => {
+  it("does not keep a device that has left from being invited again", async () => {
     await using backup = new Backup()
     const { alice, bob } = await leftAfterLastResort(backup)
     await only(alice).invite("bob")

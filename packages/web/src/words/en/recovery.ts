@@ -4,7 +4,7 @@ export const recovery = {
   text: "A key on paper that no device has. It revokes any device of your name, the oldest too, and brings you back when all of them are lost or stolen.",
   has: "Your name has a recovery key.",
   hasText: (name: string) =>
-    `To come back with it, open this page in the new browser, type the name ${name}, and choose “Use my recovery key”. Whoever has the key has your name: if somebody else may have seen it, replace it.`,
+    `To come back with it, open this page in the new browser, type the name ${name}, and choose “Use my recovery key”. Anybody who has the key has your name: if somebody else may have seen it, replace it.`,
   hasNone: "Your name has none. Make it before you need it: afterwards it is too late.",
   notOldest: "Only the oldest of your devices can make one.",
   make: "Make a recovery key",
