@@ -8,7 +8,7 @@ import { TransportError } from "@conclave/transport"
 import { intervalIn } from "../src/conversation/epoch-interval.js"
 import type { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
-import { Backup, only, pass, texts, told } from "./support/backup.js"
+import { Backup, hiddenUntilAppended, only, pass, texts, told } from "./support/backup.js"
 import { Mallory } from "./support/mallory.js"
 import { assertOneGroup } from "./support/team.js"
 import { type Branch, settle, taken } from "./support/world.js"
@@ -207,14 +207,10 @@ async function invitedBehind(backup: Backup) {
   const dave = await backup.open("dave")
   const { cursor } = stateOf(alice).position
   for (const text of ["one", "two"]) await only(bob).send(text)
-  let hides = true
+  const hide = hiddenUntilAppended("alice", cursor)
   backup.lie = (request, answer, to) => {
     if (to === "dave" && request.type === "read") throw new TransportError("the line is broken", { retryable: true })
-    if (to !== "alice" || !hides) return answer
-    if (request.type === "append") hides = false
-    if (answer.type !== "entries") return answer
-    const entries = answer.entries.filter(({ seq }) => seq <= cursor)
-    return { ...answer, entries, headSeq: cursor, signature: new Uint8Array() }
+    return hide(request, answer, to)
   }
   await only(alice).invite("dave")
   await settle(alice, bob)

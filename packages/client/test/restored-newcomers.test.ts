@@ -4,7 +4,7 @@ import type { Entry } from "@conclave/contracts/delivery"
 import { TransportError } from "@conclave/transport"
 import type { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
-import { Backup, only, pass, texts, told } from "./support/backup.js"
+import { Backup, hiddenUntilAppended, only, pass, texts, told } from "./support/backup.js"
 import { noise } from "./support/mallory.js"
 import { assertOneGroup } from "./support/team.js"
 import { provider, settle, taken } from "./support/world.js"
@@ -21,14 +21,7 @@ async function lostWithRequest(backup: Backup): Promise<readonly [Client, Client
   const { cursor } = stateOf(alice).position
   await only(carol).leave()
   // Alice has not read that when she invites Dave, and her commit does not carry it out.
-  let hides = true
-  backup.lie = (request, answer, to) => {
-    if (to !== "alice" || !hides) return answer
-    if (request.type === "append") hides = false
-    if (answer.type !== "entries") return answer
-    const entries = answer.entries.filter(({ seq }) => seq <= cursor)
-    return { ...answer, entries, headSeq: cursor, signature: new Uint8Array() }
-  }
+  backup.lie = hiddenUntilAppended("alice", cursor)
   await only(alice).invite("dave")
   await settle(alice, bob, dave)
   const lost = (await backup.world.branch.entries(only(alice), cursor)).map(({ kind }) => kind)

@@ -13,6 +13,18 @@ export const told = async (client: Client) =>
   })
 type Lie = (request: DeliveryRequest, answer: DeliveryResponse, to: string) => DeliveryResponse
 
+/** A client is shown nothing of a log behind `cursor` before it has appended something. */
+export function hiddenUntilAppended(name: string, cursor: bigint): Lie {
+  let hides = true
+  return (request, answer, to) => {
+    if (to !== name || !hides) return answer
+    if (request.type === "append") hides = false
+    if (answer.type !== "entries") return answer
+    const entries = answer.entries.filter(({ seq }) => seq <= cursor)
+    return { ...answer, entries, headSeq: cursor, signature: new Uint8Array() }
+  }
+}
+
 /** Clients whose service can be put back to what it was. */
 export class Backup implements AsyncDisposable {
   readonly world: World
