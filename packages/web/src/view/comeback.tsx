@@ -6,7 +6,7 @@ import { isolated } from "../profile/words.js"
 import { partWords, words } from "../words/words.js"
 import { Check } from "./check.js"
 import { Dialog } from "./dialog.js"
-import { KeyField, recoveryProblem } from "./recovery-field.js"
+import { recoveryProblem, WholeKeyField } from "./recovery-field.js"
 import { goTo } from "./route.js"
 
 interface ComebackProps extends Choice {
@@ -16,7 +16,7 @@ interface ComebackProps extends Choice {
 
 /** The way back to a name whose keys are lost: makes this browser a new device of it, by the recovery key. */
 export function Comeback({ name, displayName, onReturn, onClose }: ComebackProps) {
-  const { beforeHint, comeback: said } = partWords().recovery
+  const { comeback: said } = partWords().recovery
   // In memory as long as this dialog is open, and nowhere else.
   const [typed, setTyped] = useState("")
   const [revokes, setRevokes] = useState(false)
@@ -24,7 +24,7 @@ export function Comeback({ name, displayName, onReturn, onClose }: ComebackProps
   const [isOpening, setOpening] = useState(false)
   const attempt = useRef(new AbortController())
   useEffect(() => () => attempt.current.abort(), [])
-  const ids = { field: useId(), hint: useId(), problem: useId() }
+  const field = useId()
   const submit = async (event: Event) => {
     event.preventDefault()
     setTrouble("")
@@ -41,7 +41,7 @@ export function Comeback({ name, displayName, onReturn, onClose }: ComebackProps
       if (signal.aborted) return
       setTrouble(recoveryProblem(error, true))
       setOpening(false)
-      document.getElementById(ids.field)?.focus()
+      document.getElementById(field)?.focus()
     }
   }
   return (
@@ -52,22 +52,7 @@ export function Comeback({ name, displayName, onReturn, onClose }: ComebackProps
             {text}
           </p>
         ))}
-        <label for={ids.field}>{said.key}</label>
-        <KeyField
-          id={ids.field}
-          value={typed}
-          onInput={setTyped}
-          describedBy={trouble === "" ? ids.hint : `${ids.problem} ${ids.hint}`}
-          isFirst
-        />
-        {trouble !== "" && (
-          <p class="field-problem" id={ids.problem} role="alert">
-            {trouble}
-          </p>
-        )}
-        <p class="hint" id={ids.hint}>
-          {beforeHint}
-        </p>
+        <WholeKeyField id={field} label={said.key} value={typed} onInput={setTyped} trouble={trouble} />
         <Check
           label={said.revoke}
           hint={said.revokeHint}

@@ -5,7 +5,7 @@ import { askedGroups, groupsOf, isSameGroup } from "../profile/recovery-key.js"
 import { isolated } from "../profile/words.js"
 import { list, partWords } from "../words/words.js"
 import { Dialog } from "./dialog.js"
-import { KeyField, recoveryProblem } from "./recovery-field.js"
+import { KeyField, recoveryProblem, WholeKeyField } from "./recovery-field.js"
 
 export interface RecoveryDialogProps {
   readonly profile: Profile
@@ -50,18 +50,14 @@ interface BeforeProps {
 
 function Before({ typed, onTyped, onNext }: BeforeProps) {
   const said = partWords().recovery
-  const ids = { field: useId(), hint: useId() }
+  const field = useId()
   const submit = (event: Event) => {
     event.preventDefault()
     onNext()
   }
   return (
     <form onSubmit={submit} noValidate>
-      <label for={ids.field}>{said.before}</label>
-      <KeyField id={ids.field} value={typed} onInput={onTyped} describedBy={ids.hint} isFirst />
-      <p class="hint" id={ids.hint}>
-        {said.beforeHint}
-      </p>
+      <WholeKeyField id={field} label={said.before} value={typed} onInput={onTyped} trouble="" />
       <div class="dialog-actions">
         <button type="submit" class="button button-primary" disabled={typed.trim() === ""}>
           {said.next}

@@ -1,5 +1,5 @@
 import { ClientError } from "@conclave/client/browser"
-import { useEffect, useRef } from "preact/hooks"
+import { useEffect, useId, useRef } from "preact/hooks"
 import { problem } from "../profile/words.js"
 import { partWords } from "../words/words.js"
 
@@ -30,6 +30,40 @@ export function KeyField({ id, value, onInput, describedBy, isFirst }: KeyFieldP
       spellcheck={false}
       aria-describedby={describedBy}
     />
+  )
+}
+
+interface WholeKeyFieldProps {
+  readonly id: string
+  readonly label: string
+  readonly value: string
+  readonly onInput: (value: string) => void
+  /** What was wrong with what was typed, or nothing. */
+  readonly trouble: string
+}
+
+/** For the recovery key that the name has, with what is wrong with it. */
+export function WholeKeyField({ id, label, value, onInput, trouble }: WholeKeyFieldProps) {
+  const ids = { hint: useId(), problem: useId() }
+  return (
+    <>
+      <label for={id}>{label}</label>
+      <KeyField
+        id={id}
+        value={value}
+        onInput={onInput}
+        describedBy={trouble === "" ? ids.hint : `${ids.problem} ${ids.hint}`}
+        isFirst
+      />
+      {trouble !== "" && (
+        <p class="field-problem" id={ids.problem} role="alert">
+          {trouble}
+        </p>
+      )}
+      <p class="hint" id={ids.hint}>
+        {partWords().recovery.beforeHint}
+      </p>
+    </>
   )
 }
 

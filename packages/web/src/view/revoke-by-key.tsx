@@ -3,7 +3,7 @@ import { useId, useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
 import { partWords, words } from "../words/words.js"
 import { Dialog } from "./dialog.js"
-import { KeyField, recoveryProblem } from "./recovery-field.js"
+import { recoveryProblem, WholeKeyField } from "./recovery-field.js"
 
 interface RevokeByKeyProps {
   readonly profile: Profile
@@ -20,7 +20,7 @@ export function RevokeByKey({ profile, device, onDone, onClose }: RevokeByKeyPro
   const [typed, setTyped] = useState("")
   const [trouble, setTrouble] = useState("")
   const [isRevoking, setRevoking] = useState(false)
-  const ids = { field: useId(), hint: useId(), problem: useId() }
+  const field = useId()
   const submit = async (event: Event) => {
     event.preventDefault()
     setTrouble("")
@@ -36,22 +36,7 @@ export function RevokeByKey({ profile, device, onDone, onClose }: RevokeByKeyPro
     <Dialog title={you.revokeTitle} onClose={onClose}>
       <form class="recovery-form" onSubmit={(event) => void submit(event)} noValidate>
         <p class="explanation">{you.revokeText}</p>
-        <label for={ids.field}>{recovery.before}</label>
-        <KeyField
-          id={ids.field}
-          value={typed}
-          onInput={setTyped}
-          describedBy={trouble === "" ? ids.hint : `${ids.problem} ${ids.hint}`}
-          isFirst
-        />
-        {trouble !== "" && (
-          <p class="field-problem" id={ids.problem} role="alert">
-            {trouble}
-          </p>
-        )}
-        <p class="hint" id={ids.hint}>
-          {recovery.beforeHint}
-        </p>
+        <WholeKeyField id={field} label={recovery.before} value={typed} onInput={setTyped} trouble={trouble} />
         <div class="dialog-actions">
           <button type="button" class="button" onClick={onClose}>
             {words().page.cancel}
