@@ -4,11 +4,12 @@ import { decode, encode } from "@conclave/codec"
 import { DeliveryResponse, deliveryRequests, type Entry } from "@conclave/contracts/delivery"
 import { LOG_HEAD_LABEL, LogHead } from "@conclave/contracts/heads"
 import { signWithLabel } from "@conclave/mls"
+import { TransportError } from "@conclave/transport"
 import type { ConversationHandle } from "../src/device/handle.js"
 import type { Client, ClientOptions, Conversation } from "../src/index.js"
 import { Backup, only, pass, texts, told } from "./support/backup.js"
 import { assertOneGroup } from "./support/team.js"
-import { type Branch, provider, settle, World } from "./support/world.js"
+import { type Branch, next, provider, settle, World } from "./support/world.js"
 
 const cursorOf = (conversation: Conversation) => (conversation as ConversationHandle).driver.state.position.cursor
 
@@ -63,6 +64,52 @@ describe("what a restored service had accepted, and has lost", () => {
     await sending
     assert.equal((await texts(alice)).at(-1), "accepted, and lost")
   })
+})
+
+describe("a request that got no answer", () => {
+  it("is not sent again before the log was read: the service that answers next may be a restored one", () =>
+    readFirst(() => {
+      throw new TransportError("the line broke", { retryable: true })
+    }))
+
+  it("nor one that the service has put off for five seconds", () =>
+    readFirst(() => encode(DeliveryResponse, { type: "throttled", retryAfterMilliseconds: 5_000 })))
+
+  async function readFirst(answer: () => Uint8Array): Promise<void> {
+    await using backup = new Backup()
+    const [before, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    await backup.make()
+    await only(bob).refresh()
+    await settle(before, bob)
+    await before.close()
+    // Her stream is of the service as it was, and does not end.
+    const old = backup.world.branch
+    let shown = old
+    const asked: string[] = []
+    const delivery: ClientOptions["delivery"] = {
+      request: async (body, options) => {
+        const { type } = deliveryRequests.decode(body)
+        if (type === "append" && shown === old) {
+          shown = backup.restore()
+          return answer()
+        }
+        if (shown !== old) asked.push(type)
+        return shown.transport.request(body, options)
+      },
+      subscribe: (body, options) => old.transport.subscribe(body, options),
+      [Symbol.asyncDispose]: async () => {},
+    }
+    const alice = await backup.open("alice", { live: true, delivery })
+    await alice.sync()
+    await only(bob).send("lost, too")
+    await next(alice, "message")
+    await only(alice).send("after a commit that is lost")
+    assert.equal(asked[0], "read")
+    assert.ok(asked.indexOf("service") < asked.indexOf("append"), asked.join())
+    await pass(backup.world, 60_000, bob, alice)
+    assertOneGroup(alice, bob)
+    assert.equal((await texts(bob)).at(-1), "after a commit that is lost")
+  }
 })
 
 describe("a commit that a restored service has lost", () => {

@@ -15,13 +15,14 @@ import { tellKeyChange } from "../identity/key-changes.js"
 import type { Revocations } from "../identity/revocations.js"
 import type { Reloadable, Transaction, Transactions } from "../journal/transactions.js"
 import { KeyPackagesDue, recordKeys } from "../records/records.js"
+import { Busy } from "../service/call.js"
 import type { Timers } from "../timers.js"
 import { answerTo, type Sources } from "./asking.js"
 import type { Attention } from "./attention.js"
 import type { Invitations } from "./invitations.js"
 import { loadState } from "./loading.js"
 import type { Renewals } from "./renewals.js"
-import { Runner } from "./runner.js"
+import { patienceOf, Runner } from "./runner.js"
 import type { Signals } from "./signals.js"
 import { View } from "./view.js"
 
@@ -57,6 +58,9 @@ export interface Fates {
 
 /** Inputs that change nothing which is stored. */
 type Passing = "brought" | "interrupted" | "head unknown" | "polled" | "knocked" | "answered knock" | "asked again"
+
+/** No service is restored in less. */
+const SOON_MILLISECONDS = 5_000
 
 /** What is stored in the same transaction as a step. */
 type Beside = (transaction: Transaction) => void
@@ -182,8 +186,15 @@ export class Driver implements Reloadable {
       this.log.unanswered(question, error, begun)
       // What is staged has used up keys in memory only: it is received, or made, again.
       if (this.#state.staged !== undefined) await this.means.transactions.discard(this)
+      // The service that answers next may be one that was restored: nothing is sent there again before its log was read.
+      if (question.type === "send" && !this.#isSoon(error)) this.bring({ type: "head unknown" })
       throw error
     }
+  }
+
+  /** Whether the service that was asked has answered, and is asked again so soon that it is the same. */
+  #isSoon(error: unknown): boolean {
+    return error instanceof Busy && patienceOf(error, this.means.now()) < SOON_MILLISECONDS
   }
 
   /** The wishes that a step has stored. */
