@@ -1,0 +1,93 @@
+import assert from "node:assert/strict"
+import { describe, it, type TestContext } from "node:test"
+import { createGroup, createService, expectType, messageRequest, sha256 } from "@conclave/testing/delivery"
+import { noPostgres } from "@conclave/testing/servers"
+import type { Connection } from "../src/connection.js"
+import { type Database, deliveryStore, openDatabase } from "../src/index.js"
+import { opened, postgres } from "./support.js"
+
+describe("attacks on appending through several gateways", { skip: noPostgres }, () => {
+  const server = postgres()
+
+  /** Appends without locks call `meanwhile` when they have read. */
+  function between(database: Database, meanwhile: () => Promise<void>): Database {
+    const free: Database["free"] = (work) =>
+      database.free((connection) => {
+        const commit: Connection["commit"] = async (sql, parameters) => {
+          await meanwhile()
+          return connection.commit(sql, parameters)
+        }
+        return work({ ...connection, commit })
+      })
+    return new Proxy(database, {
+      get(target, name) {
+        const value = name === "free" ? free : Reflect.get(target, name, target)
+        return typeof value === "function" && name !== "free" ? value.bind(target) : value
+      },
+    })
+  }
+
+  /** Two gateways, the first of which is slow: `meanwhile` is between its reading and its writing. */
+  async function slowAndFast(test: TestContext) {
+    const database = await opened(test, server)
+    const other = openDatabase(database.options)
+    test.after(() => other.close())
+    const run: { meanwhile: () => Promise<void> } = { meanwhile: async () => {} }
+    const slow = await deliveryStore(
+      between(database, () => run.meanwhile()),
+      sha256,
+    )
+    return { slow, fast: await deliveryStore(other, sha256), run, options: database.options }
+  }
+
+  const answersOf = (types: readonly { readonly type: string }[], type: string) =>
+    types.filter((it) => it.type === type).length
+
+  it("what a group has left of its rate is not spent twice by two gateways at once", async (test) => {
+    const { slow, fast, run } = await slowAndFast(test)
+    const limits = { appends: { perSecond: 1, burst: 41 } }
+    const [first, second] = [createService(slow, { limits }), createService(fast, { limits })]
+    const groupId = await createGroup(first)
+    expectType(await first.ask(messageRequest(groupId, 0n)), "accepted")
+    const some = (service: typeof first) =>
+      Promise.all(Array.from({ length: 30 }, () => service.ask(messageRequest(groupId, 0n))))
+    let others: Awaited<ReturnType<typeof some>> = []
+    run.meanwhile = async () => {
+      run.meanwhile = async () => {}
+      others = await some(second)
+    }
+    const answers = [...(await some(first)), ...others]
+    assert.deepEqual([answersOf(answers, "accepted"), answersOf(answers, "throttled")], [40, 20])
+  })
+
+  it("nor is its room", async (test) => {
+    const { slow, fast, run } = await slowAndFast(test)
+    const limits = { groupSizeMax: 10_000 }
+    const [first, second] = [createService(slow, { limits }), createService(fast, { limits })]
+    const groupId = await createGroup(first)
+    const asked = () => messageRequest(groupId, 0n, { size: 500 })
+    const some = (service: typeof first) => Promise.all(Array.from({ length: 10 }, () => service.ask(asked())))
+    expectType(await first.ask(asked()), "accepted")
+    let others: Awaited<ReturnType<typeof some>> = []
+    run.meanwhile = async () => {
+      run.meanwhile = async () => {}
+      others = await some(second)
+    }
+    const answers = [...(await some(first)), ...others]
+    const [accepted, refused] = [answersOf(answers, "accepted"), answersOf(answers, "quotaExceeded")]
+    assert.ok(refused > 0 && accepted + refused === 20 && accepted * 700 < 10_000, `${accepted} accepted`)
+  })
+
+  it("a clock that was set back begins the rate of a group anew, and does not end it", async (test) => {
+    const service = createService(await deliveryStore(await opened(test, server), sha256), {
+      limits: { appends: { perSecond: 1, burst: 5 } },
+    })
+    const groupId = await createGroup(service)
+    service.clock.now += 3_600_000
+    expectType(await service.ask(messageRequest(groupId, 0n)), "accepted")
+    service.clock.now -= 3_600_000
+    const answers = []
+    for (let tried = 0; tried < 10; tried++) answers.push(await service.ask(messageRequest(groupId, 0n)))
+    assert.deepEqual([answersOf(answers, "accepted"), answersOf(answers, "throttled")], [5, 5])
+  })
+})
