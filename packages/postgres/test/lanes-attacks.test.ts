@@ -4,7 +4,7 @@ import { createGroup, createService, expectType, messageRequest, sha256 } from "
 import { noPostgres } from "@conclave/testing/servers"
 import type { Connection } from "../src/connection.js"
 import { type Database, deliveryStore, openDatabase } from "../src/index.js"
-import { opened, postgres } from "./support.js"
+import { message, newGroup, opened, operator, postgres } from "./support.js"
 
 describe("attacks on appending through several gateways", { skip: noPostgres }, () => {
   const server = postgres()
@@ -89,5 +89,19 @@ describe("attacks on appending through several gateways", { skip: noPostgres }, 
     const answers = []
     for (let tried = 0; tried < 10; tried++) answers.push(await service.ask(messageRequest(groupId, 0n)))
     assert.deepEqual([answersOf(answers, "accepted"), answersOf(answers, "throttled")], [5, 5])
+  })
+
+  it("a gateway that starts while another rewrites a partition appends where there is one", async (test) => {
+    const database = await opened(test, server, { lockTimeoutMilliseconds: 300 })
+    const first = await deliveryStore(database, sha256)
+    await first.createGroup(newGroup("group"))
+    await first.append(message("group", "1"))
+    const holder = await operator(test, database.options)
+    await holder.query("BEGIN")
+    await holder.query("SELECT pg_advisory_xact_lock(hashtext('conclave partitions'), hashtext(current_schema()))")
+    const other = openDatabase(database.options)
+    test.after(() => other.close())
+    const second = await deliveryStore(other, sha256)
+    assert.equal((await second.append(message("group", "2"))).type, "accepted")
   })
 })
