@@ -20,8 +20,7 @@ const LANES = 64
 interface Waiting extends Work {
   readonly lane: Lane
   readonly size: number
-  resolve(value: Appended): void
-  reject(error: unknown): void
+  settle(settled: Settled): void
 }
 
 interface Lane {
@@ -79,7 +78,13 @@ export class Lanes {
     this.#waitingSize += size
     const lane = this.#lanes[laneOf(entry.groupId, LANES)]!
     return new Promise((resolve, reject) => {
-      lane.queue.push({ entry, lane, size, admit: admittingOnce(entry), mayDeliver: new Map(), resolve, reject })
+      const settle = (settled: Settled) => {
+        this.#waiting--
+        this.#waitingSize -= size
+        if ("error" in settled) reject(settled.error)
+        else resolve(settled.value)
+      }
+      lane.queue.push({ entry, lane, size, admit: admittingOnce(entry), mayDeliver: new Map(), settle })
       this.#stir()
     })
   }
@@ -147,25 +152,19 @@ export class Lanes {
     const rest = await this.#unsettled(batch)
     if (rest.length > 0) this.#left.push(rest)
     this.#isAppending = false
-    const [left, busy] = [new Set(rest), new Set(lanesOf(rest))]
-    const settled = batch.filter((waiting) => !left.has(waiting))
-    const idle = lanesOf(batch).filter((lane) => !busy.has(lane))
-    this.#done(settled, idle)
+    const busy = lanesOf(rest)
+    this.#release(lanesOf(batch).filter((lane) => !busy.includes(lane)))
   }
 
   async #appendLocked(batch: readonly Waiting[]): Promise<void> {
     this.#locking++
     await this.#run(batch)
     this.#locking--
-    this.#done(batch, lanesOf(batch))
+    this.#release(lanesOf(batch))
   }
 
-  #done(settled: readonly Waiting[], lanes: readonly Lane[]): void {
+  #release(lanes: readonly Lane[]): void {
     for (const lane of lanes) lane.isBusy = false
-    for (const { size } of settled) {
-      this.#waiting--
-      this.#waitingSize -= size
-    }
     this.#stir()
     if (this.#waiting === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
@@ -177,7 +176,7 @@ export class Lanes {
       const times = batch.filter(({ entry }) => entry.kind === "application").map(({ entry }) => entry.at)
       if (!partitions.has(times)) await partitions.make(times)
       const { settled, rest, conflicting } = await database.free((connection) => appendFree(connection, batch, sha256))
-      for (const { work, settled: it } of settled) settle(work, it)
+      for (const { work, settled: it } of settled) work.settle(it)
       for (const lane of lanesOf(conflicting)) {
         const of = (works: readonly Waiting[]) => works.filter((it) => it.lane === lane).length
         if (of(conflicting) * 2 > of(batch)) lane.locked = LOCKED_BATCHES
@@ -187,7 +186,7 @@ export class Lanes {
       // Nothing was written. What is in the way here is not in the way of appending with locks.
       if (isOfOthers(error)) return batch
       if (isOfDatabase(error) || batch.length === 1) {
-        for (const { reject } of batch) reject(error)
+        for (const { settle } of batch) settle({ error })
         return []
       }
       // A statement that fails is not tried with locks, which would hide that it does: whose entry it fails for is told of it.
@@ -206,12 +205,12 @@ export class Lanes {
     const progress = { hasGroups: false }
     try {
       const settled = await this.#write(batch, progress)
-      for (const [index, it] of settled.entries()) settle(batch[index]!, it)
+      for (const [index, it] of settled.entries()) batch[index]!.settle(it)
       return settled.length
     } catch (error) {
       const parts = partsOf(batch, error, progress)
       if (parts.length > 1) for (const part of parts) await this.#run(part)
-      else for (const { reject } of batch) reject(error)
+      else for (const { settle } of batch) settle({ error })
       return batch.length
     }
   }
@@ -237,11 +236,6 @@ export class Lanes {
 const NO_PARTITION = "23514"
 /** After a batch in which others were in the way of most of a lane. */
 const LOCKED_BATCHES = 8
-
-function settle({ resolve, reject }: Waiting, settled: Settled): void {
-  if ("error" in settled) reject(settled.error)
-  else resolve(settled.value)
-}
 
 const LOCKED = "55P03"
 
