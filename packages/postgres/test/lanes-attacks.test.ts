@@ -104,4 +104,30 @@ describe("attacks on appending through several gateways", { skip: noPostgres }, 
     const second = await deliveryStore(other, sha256)
     assert.equal((await second.append(message("group", "2"))).type, "accepted")
   })
+
+  it("keeps the order of a group where a batch is tried one by one, and somebody holds the group for a moment", async (test) => {
+    const { slow, run, options } = await slowAndFast(test)
+    for (const group of ["group", "other"]) await slow.createGroup(newGroup(group))
+    await slow.append(message("group", "0"))
+    const holder = await operator(test, options)
+    const release = () => holder.query("ROLLBACK")
+    run.meanwhile = async () => {
+      // What comes next finds it free.
+      run.meanwhile = async () => void (await release())
+      await holder.query("BEGIN; SELECT 1 FROM mls_group ORDER BY number FOR UPDATE")
+      setTimeout(() => release().catch(() => {}), 200)
+    }
+    const asked = [
+      slow.append(message("group", "1")),
+      // Not below 2^63: no statement has such a parameter.
+      slow.append(message("other", "2", { epoch: 1n << 63n })),
+      slow.append(message("group", "3")),
+    ]
+    await assert.rejects(asked[1]!, RangeError)
+    const answers = await Promise.all([asked[0]!, asked[2]!])
+    assert.deepEqual(
+      answers.map((answer) => answer.type === "accepted" && answer.seq),
+      [2n, 3n],
+    )
+  })
 })

@@ -191,7 +191,11 @@ export class Lanes {
       }
       // A statement that fails is not tried with locks, which would hide that it does: whose entry it fails for is told of it.
       const rest: Waiting[] = []
-      for (const waiting of batch) rest.push(...(await this.#unsettled([waiting])))
+      for (const waiting of batch) {
+        // What comes after one that is left waits for it.
+        const isBehind = rest.some(({ lane }) => lane === waiting.lane)
+        rest.push(...(isBehind ? [waiting] : await this.#unsettled([waiting])))
+      }
       return rest
     }
   }
