@@ -14,21 +14,19 @@ const BATCH_SIZE_MAX = 8 * 1024 * 1024
 const QUEUE_MAX = 10_000
 const QUEUE_SIZE_MAX = 64 * 1024 * 1024
 
-/** So many lanes: what is in the way of one group is in the way of few others. */
-const LANES = 64
-
 interface Waiting extends Work {
   readonly lane: Lane
   readonly size: number
   settle(settled: Settled): void
 }
 
+/** What waits for one group, while there is something. */
 interface Lane {
+  /** Of the group. */
+  readonly name: string
   readonly queue: Waiting[]
-  /** What was taken from it last is not settled: what comes after that waits. */
-  isBusy: boolean
-  /** So many of its next batches are appended with locks at once. */
-  locked: number
+  /** What was taken from it last and is not settled: what comes after that waits. */
+  underWay: number
 }
 
 interface LanesOptions {
@@ -41,17 +39,19 @@ interface LanesOptions {
 
 /**
  * Appending, many entries to a transaction: whatever arrives while the last one is under way shares the next. All entries of a
- * group go through the same lane, in the order in which they came. One batch of all lanes is appended without locks at a time, and
+ * group go one after the other, in the order in which they came. One batch of all groups is appended without locks at a time, and
  * what it leaves is appended with locks beside the next.
  */
 export class Lanes {
   readonly #options: LanesOptions
-  readonly #lanes = Array.from({ length: LANES }, (): Lane => ({ queue: [], isBusy: false, locked: 0 }))
-  /** The first to be asked for the next batch. */
-  #first = 0
+  readonly #lanes = new Map<string, Lane>()
+  /** Something can be taken from these, the first of them first: without locks, or with locks at once. */
+  readonly #ready = { free: new Set<Lane>(), locked: new Set<Lane>() }
+  /** By group: so many of its next batches are appended with locks at once. */
+  readonly #contended = new Map<string, number>()
   #isStirred = false
   #isAppending = false
-  /** Batches to be appended with locks; their lanes are busy. */
+  /** Batches to be appended with locks. */
   readonly #left: (readonly Waiting[])[] = []
   /** Of these, so many are under way. */
   #locking = 0
@@ -76,17 +76,39 @@ export class Lanes {
     }
     this.#waiting++
     this.#waitingSize += size
-    const lane = this.#lanes[laneOf(entry.groupId, LANES)]!
+    const lane = this.#laneOf(entry.groupId)
     return new Promise((resolve, reject) => {
       const settle = (settled: Settled) => {
-        this.#waiting--
-        this.#waitingSize -= size
         if ("error" in settled) reject(settled.error)
         else resolve(settled.value)
+        this.#settled(lane, size)
       }
       lane.queue.push({ entry, lane, size, admit: admittingOnce(entry), mayDeliver: new Map(), settle })
-      this.#stir()
+      if (lane.underWay === 0) this.#makeReady(lane)
     })
+  }
+
+  #laneOf(groupId: Uint8Array): Lane {
+    const name = Buffer.from(groupId).toString("latin1")
+    const lane = this.#lanes.get(name) ?? { name, queue: [], underWay: 0 }
+    this.#lanes.set(name, lane)
+    return lane
+  }
+
+  #makeReady(lane: Lane): void {
+    const { free, locked } = this.#ready
+    ;(this.#contended.has(lane.name) ? locked : free).add(lane)
+    this.#stir()
+  }
+
+  #settled(lane: Lane, size: number): void {
+    this.#waiting--
+    this.#waitingSize -= size
+    if (--lane.underWay === 0) {
+      if (lane.queue.length > 0) this.#makeReady(lane)
+      else this.#lanes.delete(lane.name)
+    }
+    if (this.#waiting === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** Resolves when nothing waits. */
@@ -106,15 +128,15 @@ export class Lanes {
 
   #start(): void {
     if (!this.#isAppending) {
-      const batch = this.#take(({ locked }) => locked === 0)
+      const batch = this.#take(this.#ready.free)
       if (batch.length > 0) void this.#append(batch)
     }
     // Without locks, appending keeps a connection for itself: nobody is in its way for long.
     while (this.#locking < Math.max(1, this.#options.database.lanes - 1)) {
-      const hot = this.#take(({ locked }) => locked > 0)
+      const hot = this.#take(this.#ready.locked)
       if (hot.length > 0) {
         this.#options.onBatch(hot.length)
-        for (const lane of lanesOf(hot)) lane.locked--
+        for (const { name } of lanesOf(hot)) this.#countDown(name)
         this.#left.push(hot)
       }
       const batch = together(this.#left)
@@ -123,27 +145,38 @@ export class Lanes {
     }
   }
 
-  /** From lanes in turn; those that something is taken from are busy from now on. */
-  #take(isWanted: (lane: Lane) => boolean): Waiting[] {
+  /** From lanes in turn: who still waits afterwards is the last of them when it is settled. */
+  #take(ready: Set<Lane>): Waiting[] {
     const batch: Waiting[] = []
     let size = 0
     const isFull = (next: Waiting) =>
       batch.length === BATCH_MAX || (batch.length > 0 && size + next.size > BATCH_SIZE_MAX)
-    const inTurn = [...this.#lanes.slice(this.#first), ...this.#lanes.slice(0, this.#first)]
-    for (const lane of inTurn) {
-      if (lane.isBusy || lane.queue.length === 0 || !isWanted(lane)) continue
-      if (isFull(lane.queue[0]!)) {
-        this.#first = this.#lanes.indexOf(lane)
-        break
-      }
-      lane.isBusy = true
+    for (const lane of ready) {
+      if (isFull(lane.queue[0]!)) break
+      ready.delete(lane)
       while (lane.queue.length > 0 && !isFull(lane.queue[0]!)) {
         const waiting = lane.queue.shift()!
         batch.push(waiting)
         size += waiting.size
+        lane.underWay++
       }
     }
     return batch
+  }
+
+  #countDown(name: string): void {
+    const left = (this.#contended.get(name) ?? 1) - 1
+    if (left === 0) this.#contended.delete(name)
+    else this.#contended.set(name, left)
+  }
+
+  #contend(name: string): void {
+    this.#contended.set(name, LOCKED_BATCHES)
+    // Who is forgotten is tried without locks, no more.
+    for (const [oldest] of this.#contended) {
+      if (this.#contended.size <= CONTENDED_MAX) return
+      this.#contended.delete(oldest)
+    }
   }
 
   async #append(batch: readonly Waiting[]): Promise<void> {
@@ -152,21 +185,14 @@ export class Lanes {
     const rest = await this.#unsettled(batch)
     if (rest.length > 0) this.#left.push(rest)
     this.#isAppending = false
-    const busy = lanesOf(rest)
-    this.#release(lanesOf(batch).filter((lane) => !busy.includes(lane)))
+    this.#stir()
   }
 
   async #appendLocked(batch: readonly Waiting[]): Promise<void> {
     this.#locking++
     await this.#run(batch)
     this.#locking--
-    this.#release(lanesOf(batch))
-  }
-
-  #release(lanes: readonly Lane[]): void {
-    for (const lane of lanes) lane.isBusy = false
     this.#stir()
-    if (this.#waiting === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** What could not be appended without locks. Where others write to the same groups all the time, that is not tried next. */
@@ -179,7 +205,7 @@ export class Lanes {
       for (const { work, settled: it } of settled) work.settle(it)
       for (const lane of lanesOf(conflicting)) {
         const of = (works: readonly Waiting[]) => works.filter((it) => it.lane === lane).length
-        if (of(conflicting) * 2 > of(batch)) lane.locked = LOCKED_BATCHES
+        if (of(conflicting) * 2 > of(batch)) this.#contend(lane.name)
       }
       return rest
     } catch (error) {
@@ -238,8 +264,10 @@ export class Lanes {
 }
 
 const NO_PARTITION = "23514"
-/** After a batch in which others were in the way of most of a lane. */
+/** After a batch in which others were in the way of most that a group had in it. */
 const LOCKED_BATCHES = 8
+/** Of so many groups that is known. */
+const CONTENDED_MAX = 1_000
 
 const LOCKED = "55P03"
 
@@ -258,12 +286,7 @@ function partsOf(batch: readonly Waiting[], error: unknown, { hasGroups }: Batch
   if (failureCode(error) !== LOCKED) return alone()
   // The lock of a group is held against all of the group's entries.
   if (hasGroups) return alone()
-  const byGroup = new Map<string, Waiting[]>()
-  for (const waiting of batch) {
-    const name = Buffer.from(waiting.entry.groupId).toString("hex")
-    byGroup.set(name, [...(byGroup.get(name) ?? []), waiting])
-  }
-  return [...byGroup.values()]
+  return lanesOf(batch).map((lane) => batch.filter((waiting) => waiting.lane === lane))
 }
 
 /** The first of these batches, as many as one transaction may have, and always one. */
@@ -284,10 +307,3 @@ const sizeOfAll = (batch: readonly Waiting[]) => batch.reduce((sum, { size }) =>
 
 const sizeOf = ({ body, commit }: NewEntry) =>
   body.length + (commit === undefined ? 0 : commit.welcome.length + (commit.answers?.welcome.length ?? 0))
-
-/** FNV-1a over an id, which its maker has chosen. */
-function laneOf(groupId: Uint8Array, lanes: number): number {
-  let hash = 0x811c9dc5
-  for (const byte of groupId) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
-  return hash % lanes
-}
