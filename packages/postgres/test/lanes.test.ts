@@ -3,8 +3,8 @@ import { describe, it, type TestContext } from "node:test"
 import { sha256 } from "@conclave/testing/delivery"
 import { noPostgres } from "@conclave/testing/servers"
 import type { Connection } from "../src/connection.js"
-import { type Database, deliveryStore } from "../src/index.js"
-import { bytes, commitParts, logOf, message, newGroup, opened, operator, postgres } from "./support.js"
+import { type Database, type DatabaseOptions, deliveryStore } from "../src/index.js"
+import { bytes, commitParts, isUnavailable, logOf, message, newGroup, opened, operator, postgres } from "./support.js"
 
 const GROUPS = Array.from({ length: 24 }, (_, number) => `group ${number}`)
 
@@ -31,8 +31,8 @@ function counting(database: Database, locks: number[]): Database {
 describe("appending to many groups", { skip: noPostgres }, () => {
   const server = postgres()
 
-  async function start(test: TestContext) {
-    const opening = await opened(test, server, { lockTimeoutMilliseconds: 8_000 })
+  async function start(test: TestContext, options: Partial<DatabaseOptions> = { lockTimeoutMilliseconds: 8_000 }) {
+    const opening = await opened(test, server, options)
     const locks: number[] = []
     const database = counting(opening, locks)
     const batches: number[] = []
@@ -133,6 +133,24 @@ describe("appending to many groups", { skip: noPostgres }, () => {
       GROUPS.length,
     )
   })
+
+  for (const [what, held] of [
+    ["many groups that are held", "SELECT 1 FROM mls_group ORDER BY number LIMIT 20 FOR UPDATE"],
+    ["a table that is locked", "LOCK TABLE mls_group"],
+  ] as const) {
+    it(`waits for ${what} as long as for one`, async (test) => {
+      const { store, asOperator } = await start(test, { lockTimeoutMilliseconds: 400 })
+      await asOperator.query(`BEGIN; ${held}`)
+      const begun = performance.now()
+      const told = await Promise.allSettled(GROUPS.map((group) => store.append(message(group, `second of ${group}`))))
+      const took = performance.now() - begun
+      const refused = told.filter((it): it is PromiseRejectedResult => it.status === "rejected")
+      for (const { reason } of refused) isUnavailable(/the database is locked/)(reason)
+      assert.equal(refused.length, held.startsWith("LOCK") ? GROUPS.length : 20)
+      // One after the other, 20 would take 8 seconds.
+      assert.ok(took < 4_000, `${took} ms`)
+    })
+  }
 
   it("is done when nothing waits any more", async (test) => {
     const { store } = await start(test)

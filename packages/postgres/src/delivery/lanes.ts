@@ -2,6 +2,7 @@ import type { Sha256 } from "@conclave/contracts/log-chain"
 import { type Appended, type NewEntry, StoreUnavailable } from "@conclave/delivery/store"
 import type { Database } from "../database.js"
 import { failureCode } from "../failures.js"
+import { bytesArray } from "../values.js"
 import { appendTogether, type Batch, type Settled, type Work } from "./append.js"
 import { appendFree } from "./append-free.js"
 import type { Partitions } from "./partitions.js"
@@ -89,7 +90,7 @@ export class Lanes {
   }
 
   #laneOf(groupId: Uint8Array): Lane {
-    const name = Buffer.from(groupId).toString("latin1")
+    const name = nameOf(groupId)
     const lane = this.#lanes.get(name) ?? { name, queue: [], underWay: 0 }
     this.#lanes.set(name, lane)
     return lane
@@ -212,7 +213,7 @@ export class Lanes {
       // Nothing was written. What is in the way here is not in the way of appending with locks.
       if (isOfOthers(error)) return batch
       if (isOfDatabase(error) || batch.length === 1) {
-        for (const { settle } of batch) settle({ error })
+        rejectAll(batch, error)
         return []
       }
       // A statement that fails is not tried with locks, which would hide that it does: whose entry it fails for is told of it.
@@ -226,23 +227,47 @@ export class Lanes {
     }
   }
 
-  async #run(batch: readonly Waiting[]): Promise<void> {
-    for (let rest = batch; rest.length > 0; ) rest = rest.slice(await this.#attempt(rest))
+  /** `parted`: so often what is held has been taken out of it. */
+  async #run(batch: readonly Waiting[], parted = 0): Promise<void> {
+    for (let rest = batch; rest.length > 0; ) rest = rest.slice(await this.#attempt(rest, parted))
   }
 
   /** Returns how many of the first are settled; never rejects. */
-  async #attempt(batch: readonly Waiting[]): Promise<number> {
+  async #attempt(batch: readonly Waiting[], parted: number): Promise<number> {
     const progress = { hasGroups: false }
     try {
       const settled = await this.#write(batch, progress)
       for (const [index, it] of settled.entries()) batch[index]!.settle(it)
       return settled.length
     } catch (error) {
-      const parts = partsOf(batch, error, progress)
-      if (parts.length > 1) for (const part of parts) await this.#run(part)
-      else for (const { settle } of batch) settle({ error })
+      const isHeld = failureCode(error) === LOCKED && !progress.hasGroups
+      if (isHeld && batch.length > 1 && parted < PARTED_MAX) await this.#runParted(batch, error, parted + 1)
+      else if (isHeld || isOfDatabase(error) || batch.length === 1) rejectAll(batch, error)
+      else for (const waiting of batch) await this.#run([waiting])
       return batch.length
     }
+  }
+
+  /** What is of groups that somebody holds has waited for them as long as it may, and has one more try after the others. */
+  async #runParted(batch: readonly Waiting[], error: unknown, parted: number): Promise<void> {
+    const free = await this.#freeOf(batch)
+    if (free.size === 0) return rejectAll(batch, error)
+    await this.#run(
+      batch.filter(({ lane }) => free.has(lane.name)),
+      parted,
+    )
+    await this.#run(
+      batch.filter(({ lane }) => !free.has(lane.name)),
+      PARTED_MAX,
+    )
+  }
+
+  /** The names of groups that nobody holds; none where that cannot be told. */
+  async #freeOf(batch: readonly Waiting[]): Promise<ReadonlySet<string>> {
+    const ids = bytesArray(lanesOf(batch).map(({ name }) => Buffer.from(name, "latin1")))
+    const sql = "SELECT id FROM mls_group WHERE id = ANY($1::bytea[]) FOR UPDATE SKIP LOCKED"
+    const rows = await this.#options.database.look((connection) => connection.all(sql, [ids])).catch(() => [])
+    return new Set(rows.map(({ id }) => nameOf(id)))
   }
 
   async #write(batch: readonly Waiting[], progress: Batch["progress"]): Promise<Settled[]> {
@@ -279,15 +304,14 @@ const isOfOthers = (error: unknown) =>
 const isOfDatabase = (error: unknown) =>
   error instanceof StoreUnavailable && ![LOCKED, "40001", "40P01"].includes(failureCode(error) ?? "")
 
-/** What is to be tried apart, as one of them has failed all. */
-function partsOf(batch: readonly Waiting[], error: unknown, { hasGroups }: Batch["progress"]): Waiting[][] {
-  const alone = () => batch.map((waiting) => [waiting])
-  if (isOfDatabase(error)) return [[...batch]]
-  if (failureCode(error) !== LOCKED) return alone()
-  // The lock of a group is held against all of the group's entries.
-  if (hasGroups) return alone()
-  return lanesOf(batch).map((lane) => batch.filter((waiting) => waiting.lane === lane))
+/** Others may be in the way of the rest. */
+const PARTED_MAX = 3
+
+function rejectAll(batch: readonly Waiting[], error: unknown): void {
+  for (const { settle } of batch) settle({ error })
 }
+
+const nameOf = (groupId: Uint8Array) => Buffer.from(groupId).toString("latin1")
 
 /** The first of these batches, as many as one transaction may have, and always one. */
 function together(batches: (readonly Waiting[])[]): readonly Waiting[] {
