@@ -121,6 +121,34 @@ describe("appending to many groups", { skip: noPostgres }, () => {
     assert.deepEqual(new Set((await Promise.all(committed)).map(({ type }) => type)), new Set(["accepted"]))
   })
 
+  it("goes on in a group that others write to while all that append with locks wait", async (test) => {
+    const { store, locked, asOperator } = await start(test)
+    const [group, ...others] = GROUPS
+    const commit = commitParts({ recipients: [bytes("device")] })
+    await store.append(message(others[0]!, "known", { kind: "commit", commit }))
+    const release = await locked(group!)
+    const held = store.append(message(group!, "held"))
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await release()
+    assert.equal((await held).type, "accepted")
+    await asOperator.query("BEGIN; SELECT 1 FROM device FOR UPDATE")
+    let isHeld = true
+    const committing: Promise<unknown>[] = []
+    for (const other of others.slice(1, 4)) {
+      const appended = store.append(message(other, `commit of ${other}`, { kind: "commit", commit }))
+      committing.push(
+        appended.finally(() => {
+          isHeld = false
+        }),
+      )
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    assert.equal((await store.append(message(group!, "meanwhile"))).type, "accepted")
+    assert.equal(isHeld, true)
+    await asOperator.query("ROLLBACK")
+    await Promise.all(committing)
+  })
+
   it("locks each group once for commits that need a transaction each", async (test) => {
     const { store, locks } = await start(test)
     const commit = commitParts({ recipients: [bytes("device")] })

@@ -128,13 +128,16 @@ export class Lanes {
   }
 
   #start(): void {
+    const { free, locked } = this.#ready
+    // Without locks, appending keeps a connection for itself: nobody is in its way for long.
+    const lockingMax = Math.max(1, this.#options.database.lanes - 1)
     if (!this.#isAppending) {
-      const batch = this.#take(this.#ready.free)
+      // To try it without locks is better than to wait for those who have them.
+      const batch = this.#take(this.#locking < lockingMax ? [free] : [free, locked])
       if (batch.length > 0) void this.#append(batch)
     }
-    // Without locks, appending keeps a connection for itself: nobody is in its way for long.
-    while (this.#locking < Math.max(1, this.#options.database.lanes - 1)) {
-      const hot = this.#take(this.#ready.locked)
+    while (this.#locking < lockingMax) {
+      const hot = this.#take([locked])
       if (hot.length > 0) {
         this.#options.onBatch(hot.length)
         for (const { name } of lanesOf(hot)) this.#countDown(name)
@@ -147,14 +150,14 @@ export class Lanes {
   }
 
   /** From lanes in turn: who still waits afterwards is the last of them when it is settled. */
-  #take(ready: Set<Lane>): Waiting[] {
+  #take(ready: readonly Set<Lane>[]): Waiting[] {
     const batch: Waiting[] = []
     let size = 0
     const isFull = (next: Waiting) =>
       batch.length === BATCH_MAX || (batch.length > 0 && size + next.size > BATCH_SIZE_MAX)
-    for (const lane of ready) {
+    for (const lane of ready.flatMap((lanes) => [...lanes])) {
       if (isFull(lane.queue[0]!)) break
-      ready.delete(lane)
+      for (const lanes of ready) lanes.delete(lane)
       while (lane.queue.length > 0 && !isFull(lane.queue[0]!)) {
         const waiting = lane.queue.shift()!
         batch.push(waiting)
