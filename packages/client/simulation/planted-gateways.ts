@@ -188,8 +188,8 @@ export const gatewayBugs: readonly Bug[] = [
       ),
       delivery(
         "admission.js",
-        'return { type: "admitted", budgets: this.#afterTaking(isCommit ? [...taken, "commits"] : taken, budgets, now) };',
-        `const left = this.#afterTaking(isCommit ? [...taken, "commits"] : taken, budgets, now);
+        "return this.#admitted(all, budgets, { now, refusalOf: (use) => this.#roomRefusal(request, use.bytes) });",
+        `const left = this.#afterTaking(all, budgets, now);
          own.set(groupTopic(request.groupId), left);
          return { type: "admitted", budgets: left };`,
       ),

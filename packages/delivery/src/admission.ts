@@ -36,6 +36,12 @@ interface Knocking {
   readonly size: number
 }
 
+/** What is asked again of a group that others have changed meanwhile, beside its budgets. */
+interface Anew {
+  readonly now: number
+  readonly refusalOf?: (use: GroupUse) => Refusal | undefined
+}
+
 /** Of the store's room: what is left beyond is for commits, and then for what frees room. */
 const ROOM = { message: 15 / 16, commit: 31 / 32 } as const
 
@@ -80,13 +86,10 @@ export class Admission {
 
   /** When the entry would be accepted otherwise: see `NewEntry.admit`. */
   entry(request: Append, { bytes, budgets }: GroupUse, asking: Asking): Refusal | Admitted {
-    const { groupSizeMax } = this.#limits
     const isCommit = request.kind === "commit"
     const size = sizeOf(request)
-    if (bytes + request.body.length > (isCommit ? (groupSizeMax * 9) / 8 : groupSizeMax)) {
-      return this.#quotaExceeded("group")
-    }
-    if (this.#isFull(size, isCommit ? ROOM.commit : ROOM.message)) return this.#quotaExceeded("service")
+    const refusal = this.#roomRefusal(request, bytes)
+    if (refusal !== undefined) return refusal
     const { requester, now } = asking
     const taken = takenFrom(request.kind)
     const { groupId } = request
@@ -99,7 +102,33 @@ export class Admission {
     if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
     this.rates.bytes(size, requester, now)
     for (const kind of taken) this.rates.ofGroup(kind, { groupId, requester, now })
-    return { type: "admitted", budgets: this.#afterTaking(isCommit ? [...taken, "commits"] : taken, budgets, now) }
+    const all = isCommit ? [...taken, "commits" as const] : taken
+    return this.#admitted(all, budgets, { now, refusalOf: (use) => this.#roomRefusal(request, use.bytes) })
+  }
+
+  #roomRefusal(request: Append, bytes: number): Refusal | undefined {
+    const { groupSizeMax } = this.#limits
+    const isCommit = request.kind === "commit"
+    if (bytes + request.body.length > (isCommit ? (groupSizeMax * 9) / 8 : groupSizeMax)) {
+      return this.#quotaExceeded("group")
+    }
+    if (this.#isFull(sizeOf(request), isCommit ? ROOM.commit : ROOM.message)) return this.#quotaExceeded("service")
+    return undefined
+  }
+
+  #admitted(taken: readonly (keyof Budgets)[], budgets: Budgets, anew: Anew): Admitted {
+    const { now, refusalOf } = anew
+    return {
+      type: "admitted",
+      budgets: this.#afterTaking(taken, budgets, now),
+      again: (use) => {
+        const refusal = refusalOf?.(use)
+        if (refusal !== undefined) return refusal
+        const wait = this.#budgetsWait(taken, use.budgets, now)
+        if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
+        return this.#admitted(taken, use.budgets, anew)
+      },
+    }
   }
 
   #groupsWait(taken: readonly ToGroup[], groupId: Uint8Array, { requester, now }: Asking): Wait {
@@ -134,7 +163,7 @@ export class Admission {
     const refusal = this.bytes(size, asking)
     if (refusal === undefined) {
       this.rates.ofGroup("knocks", { groupId, ...asking })
-      return { type: "admitted", budgets: this.#afterTaking(["knocks"], budgets, asking.now) }
+      return this.#admitted(["knocks"], budgets, { now: asking.now })
     }
     return refusal.type === "quotaExceeded"
       ? { type: "throttled", retryAfterMilliseconds: NO_ROOM_MILLISECONDS }
@@ -147,7 +176,7 @@ export class Admission {
     const taken = takenFrom("proposal")
     const wait = this.#budgetsWait(taken, budgets, now) ?? this.ofGroup("proposals", groupId, asking)
     if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
-    return { type: "admitted", budgets: this.#afterTaking(taken, budgets, now) }
+    return this.#admitted(taken, budgets, { now })
   }
 
   /** How long a requester who was denied too often has to wait. */

@@ -312,6 +312,11 @@ export interface Budgets {
 export interface Admitted {
   readonly type: "admitted"
   readonly budgets: Budgets
+  /**
+   * Asked instead of `admit` where what was admitted was not written, since others were in its way: what they have used of the group
+   * meanwhile counts. What the requester has in this process is taken already. Where it is absent, it is admitted. Synchronous.
+   */
+  readonly again?: (group: GroupUse) => Refusal | Admitted
 }
 
 /** What a group's log takes for each entry beside its body, in bytes, when its size is counted. */

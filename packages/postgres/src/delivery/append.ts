@@ -46,8 +46,11 @@ export interface NewRow {
  * last of its own: it locks devices, which come after all groups.
  */
 export async function appendTogether(connection: Connection, batch: Batch): Promise<Settled[]> {
-  const { works, sha256, progress } = batch
+  const { sha256, progress } = batch
   progress.hasGroups = false
+  // What would be left for the next transaction is not locked for this one.
+  const last = batch.works.findIndex(({ entry }) => entry.commit !== undefined && hasParts(entry.commit))
+  const works = last < 0 ? batch.works : batch.works.slice(0, last + 1)
   const entries = works.map(({ entry }) => entry)
   const groups = await loadGroups(connection, entries, () => {
     progress.hasGroups = true
@@ -64,7 +67,6 @@ export async function appendTogether(connection: Connection, batch: Batch): Prom
     const row = await accept(connection, work, { group: group!, sha256 })
     rows.push(row)
     settled.push({ value: answerOf(row) })
-    if (work.entry.commit !== undefined && hasParts(work.entry.commit)) break
   }
   if (rows.length > 0) await write(connection, rows)
   return settled

@@ -2,6 +2,7 @@ import type { Sha256 } from "@conclave/contracts/log-chain"
 import { type Appended, type NewEntry, StoreUnavailable } from "@conclave/delivery/store"
 import type { Database } from "../database.js"
 import { failureCode } from "../failures.js"
+import { bytesArray } from "../values.js"
 import { appendTogether, type Batch, type Settled, type Work } from "./append.js"
 import { appendFree } from "./append-free.js"
 import type { Partitions } from "./partitions.js"
@@ -14,22 +15,19 @@ const BATCH_SIZE_MAX = 8 * 1024 * 1024
 const QUEUE_MAX = 10_000
 const QUEUE_SIZE_MAX = 64 * 1024 * 1024
 
-/** So many lanes: what is in the way of one group is in the way of few others. */
-const LANES = 64
-
 interface Waiting extends Work {
   readonly lane: Lane
   readonly size: number
-  resolve(value: Appended): void
-  reject(error: unknown): void
+  settle(settled: Settled): void
 }
 
+/** What waits for one group, while there is something. */
 interface Lane {
+  /** Of the group. */
+  readonly name: string
   readonly queue: Waiting[]
-  /** What was taken from it last is not settled: what comes after that waits. */
-  isBusy: boolean
-  /** So many of its next batches are appended with locks at once. */
-  locked: number
+  /** What was taken from it last and is not settled: what comes after that waits. */
+  underWay: number
 }
 
 interface LanesOptions {
@@ -42,17 +40,19 @@ interface LanesOptions {
 
 /**
  * Appending, many entries to a transaction: whatever arrives while the last one is under way shares the next. All entries of a
- * group go through the same lane, in the order in which they came. One batch of all lanes is appended without locks at a time, and
+ * group go one after the other, in the order in which they came. One batch of all groups is appended without locks at a time, and
  * what it leaves is appended with locks beside the next.
  */
 export class Lanes {
   readonly #options: LanesOptions
-  readonly #lanes = Array.from({ length: LANES }, (): Lane => ({ queue: [], isBusy: false, locked: 0 }))
-  /** The first to be asked for the next batch. */
-  #first = 0
+  readonly #lanes = new Map<string, Lane>()
+  /** Something can be taken from these, the first of them first: without locks, or with locks at once. */
+  readonly #ready = { free: new Set<Lane>(), locked: new Set<Lane>() }
+  /** By group: so many of its next batches are appended with locks at once. */
+  readonly #contended = new Map<string, number>()
   #isStirred = false
   #isAppending = false
-  /** Batches to be appended with locks; their lanes are busy. */
+  /** Batches to be appended with locks. */
   readonly #left: (readonly Waiting[])[] = []
   /** Of these, so many are under way. */
   #locking = 0
@@ -77,11 +77,39 @@ export class Lanes {
     }
     this.#waiting++
     this.#waitingSize += size
-    const lane = this.#lanes[laneOf(entry.groupId, LANES)]!
+    const lane = this.#laneOf(entry.groupId)
     return new Promise((resolve, reject) => {
-      lane.queue.push({ entry, lane, size, admit: admittingOnce(entry), mayDeliver: new Map(), resolve, reject })
-      this.#stir()
+      const settle = (settled: Settled) => {
+        if ("error" in settled) reject(settled.error)
+        else resolve(settled.value)
+        this.#settled(lane, size)
+      }
+      lane.queue.push({ entry, lane, size, admit: admittingOnce(entry), mayDeliver: new Map(), settle })
+      if (lane.underWay === 0) this.#makeReady(lane)
     })
+  }
+
+  #laneOf(groupId: Uint8Array): Lane {
+    const name = nameOf(groupId)
+    const lane = this.#lanes.get(name) ?? { name, queue: [], underWay: 0 }
+    this.#lanes.set(name, lane)
+    return lane
+  }
+
+  #makeReady(lane: Lane): void {
+    const { free, locked } = this.#ready
+    ;(this.#contended.has(lane.name) ? locked : free).add(lane)
+    this.#stir()
+  }
+
+  #settled(lane: Lane, size: number): void {
+    this.#waiting--
+    this.#waitingSize -= size
+    if (--lane.underWay === 0) {
+      if (lane.queue.length > 0) this.#makeReady(lane)
+      else this.#lanes.delete(lane.name)
+    }
+    if (this.#waiting === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** Resolves when nothing waits. */
@@ -100,16 +128,19 @@ export class Lanes {
   }
 
   #start(): void {
+    const { free, locked } = this.#ready
+    // Without locks, appending keeps a connection for itself: nobody is in its way for long.
+    const lockingMax = Math.max(1, this.#options.database.lanes - 1)
     if (!this.#isAppending) {
-      const batch = this.#take(({ locked }) => locked === 0)
+      // To try it without locks is better than to wait for those who have them.
+      const batch = this.#take(this.#locking < lockingMax ? [free] : [free, locked])
       if (batch.length > 0) void this.#append(batch)
     }
-    // Without locks, appending keeps a connection for itself: nobody is in its way for long.
-    while (this.#locking < Math.max(1, this.#options.database.lanes - 1)) {
-      const hot = this.#take(({ locked }) => locked > 0)
+    while (this.#locking < lockingMax) {
+      const hot = this.#take([locked])
       if (hot.length > 0) {
         this.#options.onBatch(hot.length)
-        for (const lane of lanesOf(hot)) lane.locked--
+        for (const { name } of lanesOf(hot)) this.#countDown(name)
         this.#left.push(hot)
       }
       const batch = together(this.#left)
@@ -118,27 +149,38 @@ export class Lanes {
     }
   }
 
-  /** From lanes in turn; those that something is taken from are busy from now on. */
-  #take(isWanted: (lane: Lane) => boolean): Waiting[] {
+  /** From lanes in turn: who still waits afterwards is the last of them when it is settled. */
+  #take(ready: readonly Set<Lane>[]): Waiting[] {
     const batch: Waiting[] = []
     let size = 0
     const isFull = (next: Waiting) =>
       batch.length === BATCH_MAX || (batch.length > 0 && size + next.size > BATCH_SIZE_MAX)
-    const inTurn = [...this.#lanes.slice(this.#first), ...this.#lanes.slice(0, this.#first)]
-    for (const lane of inTurn) {
-      if (lane.isBusy || lane.queue.length === 0 || !isWanted(lane)) continue
-      if (isFull(lane.queue[0]!)) {
-        this.#first = this.#lanes.indexOf(lane)
-        break
-      }
-      lane.isBusy = true
+    for (const lane of ready.flatMap((lanes) => [...lanes])) {
+      if (isFull(lane.queue[0]!)) break
+      for (const lanes of ready) lanes.delete(lane)
       while (lane.queue.length > 0 && !isFull(lane.queue[0]!)) {
         const waiting = lane.queue.shift()!
         batch.push(waiting)
         size += waiting.size
+        lane.underWay++
       }
     }
     return batch
+  }
+
+  #countDown(name: string): void {
+    const left = (this.#contended.get(name) ?? 1) - 1
+    if (left === 0) this.#contended.delete(name)
+    else this.#contended.set(name, left)
+  }
+
+  #contend(name: string): void {
+    this.#contended.set(name, LOCKED_BATCHES)
+    // Who is forgotten is tried without locks, no more.
+    for (const [oldest] of this.#contended) {
+      if (this.#contended.size <= CONTENDED_MAX) return
+      this.#contended.delete(oldest)
+    }
   }
 
   async #append(batch: readonly Waiting[]): Promise<void> {
@@ -147,27 +189,14 @@ export class Lanes {
     const rest = await this.#unsettled(batch)
     if (rest.length > 0) this.#left.push(rest)
     this.#isAppending = false
-    const [left, busy] = [new Set(rest), new Set(lanesOf(rest))]
-    const settled = batch.filter((waiting) => !left.has(waiting))
-    const idle = lanesOf(batch).filter((lane) => !busy.has(lane))
-    this.#done(settled, idle)
+    this.#stir()
   }
 
   async #appendLocked(batch: readonly Waiting[]): Promise<void> {
     this.#locking++
     await this.#run(batch)
     this.#locking--
-    this.#done(batch, lanesOf(batch))
-  }
-
-  #done(settled: readonly Waiting[], lanes: readonly Lane[]): void {
-    for (const lane of lanes) lane.isBusy = false
-    for (const { size } of settled) {
-      this.#waiting--
-      this.#waitingSize -= size
-    }
     this.#stir()
-    if (this.#waiting === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** What could not be appended without locks. Where others write to the same groups all the time, that is not tried next. */
@@ -177,43 +206,71 @@ export class Lanes {
       const times = batch.filter(({ entry }) => entry.kind === "application").map(({ entry }) => entry.at)
       if (!partitions.has(times)) await partitions.make(times)
       const { settled, rest, conflicting } = await database.free((connection) => appendFree(connection, batch, sha256))
-      for (const { work, settled: it } of settled) settle(work, it)
+      for (const { work, settled: it } of settled) work.settle(it)
       for (const lane of lanesOf(conflicting)) {
         const of = (works: readonly Waiting[]) => works.filter((it) => it.lane === lane).length
-        if (of(conflicting) * 2 > of(batch)) lane.locked = LOCKED_BATCHES
+        if (of(conflicting) * 2 > of(batch)) this.#contend(lane.name)
       }
       return rest
     } catch (error) {
       // Nothing was written. What is in the way here is not in the way of appending with locks.
       if (isOfOthers(error)) return batch
       if (isOfDatabase(error) || batch.length === 1) {
-        for (const { reject } of batch) reject(error)
+        rejectAll(batch, error)
         return []
       }
       // A statement that fails is not tried with locks, which would hide that it does: whose entry it fails for is told of it.
       const rest: Waiting[] = []
-      for (const waiting of batch) rest.push(...(await this.#unsettled([waiting])))
+      for (const waiting of batch) {
+        // What comes after one that is left waits for it.
+        const isBehind = rest.some(({ lane }) => lane === waiting.lane)
+        rest.push(...(isBehind ? [waiting] : await this.#unsettled([waiting])))
+      }
       return rest
     }
   }
 
-  async #run(batch: readonly Waiting[]): Promise<void> {
-    for (let rest = batch; rest.length > 0; ) rest = rest.slice(await this.#attempt(rest))
+  /** `parted`: so often what is held has been taken out of it. */
+  async #run(batch: readonly Waiting[], parted = 0): Promise<void> {
+    for (let rest = batch; rest.length > 0; ) rest = rest.slice(await this.#attempt(rest, parted))
   }
 
   /** Returns how many of the first are settled; never rejects. */
-  async #attempt(batch: readonly Waiting[]): Promise<number> {
+  async #attempt(batch: readonly Waiting[], parted: number): Promise<number> {
     const progress = { hasGroups: false }
     try {
       const settled = await this.#write(batch, progress)
-      for (const [index, it] of settled.entries()) settle(batch[index]!, it)
+      for (const [index, it] of settled.entries()) batch[index]!.settle(it)
       return settled.length
     } catch (error) {
-      const parts = partsOf(batch, error, progress)
-      if (parts.length > 1) for (const part of parts) await this.#run(part)
-      else for (const { reject } of batch) reject(error)
+      const isHeld = failureCode(error) === LOCKED && !progress.hasGroups
+      if (isHeld && batch.length > 1 && parted < PARTED_MAX) await this.#runParted(batch, error, parted + 1)
+      else if (isHeld || isOfDatabase(error) || batch.length === 1) rejectAll(batch, error)
+      else for (const waiting of batch) await this.#run([waiting])
       return batch.length
     }
+  }
+
+  /** What is of groups that somebody holds has waited for them as long as it may, and has one more try after the others. */
+  async #runParted(batch: readonly Waiting[], error: unknown, parted: number): Promise<void> {
+    const free = await this.#freeOf(batch)
+    if (free.size === 0) return rejectAll(batch, error)
+    await this.#run(
+      batch.filter(({ lane }) => free.has(lane.name)),
+      parted,
+    )
+    await this.#run(
+      batch.filter(({ lane }) => !free.has(lane.name)),
+      PARTED_MAX,
+    )
+  }
+
+  /** The names of groups that nobody holds; none where that cannot be told. */
+  async #freeOf(batch: readonly Waiting[]): Promise<ReadonlySet<string>> {
+    const ids = bytesArray(lanesOf(batch).map(({ name }) => Buffer.from(name, "latin1")))
+    const sql = "SELECT id FROM mls_group WHERE id = ANY($1::bytea[]) FOR UPDATE SKIP LOCKED"
+    const rows = await this.#options.database.look((connection) => connection.all(sql, [ids])).catch(() => [])
+    return new Set(rows.map(({ id }) => nameOf(id)))
   }
 
   async #write(batch: readonly Waiting[], progress: Batch["progress"]): Promise<Settled[]> {
@@ -235,13 +292,10 @@ export class Lanes {
 }
 
 const NO_PARTITION = "23514"
-/** After a batch in which others were in the way of most of a lane. */
+/** After a batch in which others were in the way of most that a group had in it. */
 const LOCKED_BATCHES = 8
-
-function settle({ resolve, reject }: Waiting, settled: Settled): void {
-  if ("error" in settled) reject(settled.error)
-  else resolve(settled.value)
-}
+/** Of so many groups that is known. */
+const CONTENDED_MAX = 1_000
 
 const LOCKED = "55P03"
 
@@ -253,20 +307,14 @@ const isOfOthers = (error: unknown) =>
 const isOfDatabase = (error: unknown) =>
   error instanceof StoreUnavailable && ![LOCKED, "40001", "40P01"].includes(failureCode(error) ?? "")
 
-/** What is to be tried apart, as one of them has failed all. */
-function partsOf(batch: readonly Waiting[], error: unknown, { hasGroups }: Batch["progress"]): Waiting[][] {
-  const alone = () => batch.map((waiting) => [waiting])
-  if (isOfDatabase(error)) return [[...batch]]
-  if (failureCode(error) !== LOCKED) return alone()
-  // The lock of a group is held against all of the group's entries.
-  if (hasGroups) return alone()
-  const byGroup = new Map<string, Waiting[]>()
-  for (const waiting of batch) {
-    const name = Buffer.from(waiting.entry.groupId).toString("hex")
-    byGroup.set(name, [...(byGroup.get(name) ?? []), waiting])
-  }
-  return [...byGroup.values()]
+/** Others may be in the way of the rest. */
+const PARTED_MAX = 3
+
+function rejectAll(batch: readonly Waiting[], error: unknown): void {
+  for (const { settle } of batch) settle({ error })
 }
+
+const nameOf = (groupId: Uint8Array) => Buffer.from(groupId).toString("latin1")
 
 /** The first of these batches, as many as one transaction may have, and always one. */
 function together(batches: (readonly Waiting[])[]): readonly Waiting[] {
@@ -286,10 +334,3 @@ const sizeOfAll = (batch: readonly Waiting[]) => batch.reduce((sum, { size }) =>
 
 const sizeOf = ({ body, commit }: NewEntry) =>
   body.length + (commit === undefined ? 0 : commit.welcome.length + (commit.answers?.welcome.length ?? 0))
-
-/** FNV-1a over an id, which its maker has chosen. */
-function laneOf(groupId: Uint8Array, lanes: number): number {
-  let hash = 0x811c9dc5
-  for (const byte of groupId) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
-  return hash % lanes
-}

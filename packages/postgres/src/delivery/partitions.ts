@@ -39,7 +39,10 @@ export class Partitions {
   async make(times: readonly bigint[]): Promise<void> {
     for (const at of new Set(times)) {
       if (this.has([at])) continue
-      const range = await this.#database.write((connection) => this.#make(connection, at))
+      // Who drops or rewrites one holds the lock, for minutes where it is large: what is there needs none.
+      const range =
+        (await this.#database.look((connection) => partitionAt(connection, at))) ??
+        (await this.#database.write((connection) => this.#make(connection, at)))
       if (range !== undefined) this.#known.push(range)
     }
   }
@@ -50,11 +53,8 @@ export class Partitions {
 
   async #make(connection: Connection, at: bigint): Promise<Range | undefined> {
     await lockPartitions(connection)
-    const present = await connection.get(
-      "SELECT start_at, end_at FROM message_partition WHERE start_at <= $1 AND end_at > $1",
-      [at],
-    )
-    if (present !== undefined) return { start: present.start_at, end: present.end_at }
+    const present = await partitionAt(connection, at)
+    if (present !== undefined) return present
     const { counted } = await retainedIn(connection)
     if (at < counted) return undefined
     // Gateways may be told of partitions of another length: what lies around stays as it is.
@@ -108,6 +108,14 @@ export async function rewriteOne(connection: Connection, at: bigint, everyMillis
   ])
   await connection.script(`SET LOCAL lock_timeout = '${DROP_MILLISECONDS}ms'; SET LOCAL statement_timeout = 0;
     CLUSTER ${name} USING ${name}_pkey`)
+}
+
+async function partitionAt(connection: Connection, at: bigint): Promise<Range | undefined> {
+  const found = await connection.get(
+    "SELECT start_at, end_at FROM message_partition WHERE start_at <= $1 AND end_at > $1",
+    [at],
+  )
+  return found && { start: found.start_at, end: found.end_at }
 }
 
 const DROP_MILLISECONDS = 500

@@ -20,18 +20,19 @@ interface Admitting {
 export type Admission = { readonly refusal: Refusal } | { readonly budgets: Budgets }
 
 /**
- * Asks once, however often a transaction is run: what was admitted has taken its shares. What has been taken by others until
- * it is run again is taken as well.
+ * Asks once, however often a transaction is run: what was admitted has taken its shares. Of the group, it is asked again, as others
+ * may have taken from it until then.
  */
 export function admittingOnce(asking: Admitting): (use: GroupUse) => Admission {
-  let admitted: Budgets | undefined
+  let admitted: Admitted | undefined
   return (use) => {
-    if (admitted === undefined) {
-      const answer = asking.admit(use)
-      if (answer !== undefined && answer.type !== "admitted") return { refusal: answer }
-      admitted = answer?.budgets ?? use.budgets
-    }
-    return { budgets: later(admitted, use.budgets) }
+    const answer =
+      admitted === undefined
+        ? (asking.admit(use) ?? { type: "admitted", budgets: use.budgets })
+        : (admitted.again?.(use) ?? { ...admitted, budgets: later(admitted.budgets, use.budgets) })
+    if (answer.type !== "admitted") return { refusal: answer }
+    admitted = answer
+    return { budgets: answer.budgets }
   }
 }
 
