@@ -2,12 +2,15 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import type { Entry } from "@conclave/contracts/delivery"
+import { logChainStart } from "@conclave/contracts/log-chain"
 import { dangerouslyAcceptAll, type Group } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
 import { TransportError } from "@conclave/transport"
+import { entranceDue } from "../src/conversation/entrance.js"
 import { intervalIn } from "../src/conversation/epoch-interval.js"
 import type { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
+import { recordKeys, StoredHandshake } from "../src/records/records.js"
 import { Backup, hiddenUntilAppended, only, pass, texts, told } from "./support/backup.js"
 import { Mallory } from "./support/mallory.js"
 import { assertOneGroup } from "./support/team.js"
@@ -80,6 +83,10 @@ describe("the commit by which a newcomer came in, where the service has lost it 
     await pass(backup.world, 30_000, dave)
     assert.equal(only(dave).epoch, scene.group.epoch - 1n)
     await giveBack()
+    await pass(backup.world, 30_000, dave)
+    // It has been missed, and is there: nothing is due any more.
+    assert.notEqual(stateOf(dave).entrance?.missedAt, undefined)
+    assert.equal(entranceDue(stateOf(dave), backup.world.now), undefined)
     await pass(backup.world, TEN_MINUTES, alice, carol, dave)
     assertOneGroup(alice, carol, dave)
     assert.deepEqual(await told(dave), ["restored", "rejected UNREADABLE"])
@@ -196,6 +203,48 @@ describe("a newcomer from whose commit on the service keeps nothing any more", (
     assert.equal((await told(dave)).includes("recovered"), true)
     assertOneGroup(alice, bob, dave)
   })
+})
+
+describe("a commit that no Welcome names, as those of earlier versions", () => {
+  for (const [what, after] of [
+    ["older entries alone are gone", 0n],
+    ["it is gone with them", 1n],
+  ] as const) {
+    it(`is passed to what comes after it, where ${what}`, async () => {
+      await using backup = new Backup()
+      const { alice, bob, dave, keepFrom } = await invitedBehind(backup)
+      stateOf(dave).entrance = undefined
+      const isAsked = keepFrom(after)
+      await only(alice).send("hello, Dave")
+      await settle(alice, bob, dave)
+      assert.equal(isAsked(), true)
+      assert.deepEqual(await told(dave), ["joined", "title"])
+      assert.deepEqual(await texts(dave), ["hello, Dave"])
+    })
+  }
+
+  for (const [what, back] of [
+    ["what was said before it", 1n],
+    ["a commit of another epoch", 5n],
+  ] as const) {
+    it(`is not given back from where the service says that it is, and where ${what} is`, async () => {
+      await using backup = new Backup()
+      const { alice, bob, dave } = await invitedBehind(backup)
+      backup.lie = (_, answer) => answer
+      const { state, means } = (only(dave) as ConversationHandle).driver
+      state.entrance = undefined
+      const joinedAt = state.facts.joinedAt - back
+      // What the inviter claims to have read is before all of that.
+      const start = logChainStart((...parts) => means.identity.sha256(...parts), state.id)
+      state.position.move({ cursor: 0n, chainHash: start, lastCommit: 0n })
+      state.chain.start(0n, start)
+      state.facts = { ...state.facts, joinedAt }
+      await settle(alice, bob, dave)
+      const kept = await means.store.list(recordKeys.kept(state.key))
+      assert.ok(state.position.cursor > joinedAt)
+      assert.ok(kept.every(([, record]) => decode(StoredHandshake, record).seq !== joinedAt))
+    })
+  }
 })
 
 /**

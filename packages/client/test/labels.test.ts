@@ -51,6 +51,31 @@ describe("an entry that the service calls something else than its message is", (
     })
   }
 
+  const bodies: Readonly<Record<string, (scene: Awaited<ReturnType<typeof team>>) => Uint8Array>> = {
+    "what nobody can decode": () => provider.random(100),
+    "a key package": ({ world }) => new Mallory(world, "mona").keyPackage(),
+  }
+  for (const [what, bodyIn] of Object.entries(bodies)) {
+    for (const kind of ["commit", "proposal", "application"] as const) {
+      it(`is passed over by all members alike: ${what}, called a message of kind ${kind}`, async () => {
+        const scene = await team({ names: ["carol"] })
+        const { world, clients, conversation } = scene
+        await using _ = world
+        const { epoch, members } = conversation
+        const entry = { kind, epoch, body: bodyIn(scene), begins: undefined } as Entry
+        await world.branch.place(conversation, entry)
+        await settle(...clients)
+        for (const client of clients) {
+          assert.deepEqual(
+            (await taken(client)).map(({ type }) => type),
+            ["rejected"],
+          )
+        }
+        await assertUndisturbed(clients, members)
+      })
+    }
+  }
+
   it("stops all members where it registers a key", async () => {
     const scene = await team({ names: ["carol"] })
     const { world, clients, conversation } = scene

@@ -1,4 +1,4 @@
-import { decode } from "@conclave/codec"
+import { decode, type TypeOf } from "@conclave/codec"
 import type { Entry } from "@conclave/contracts/delivery"
 import { MLSMessage } from "@conclave/mls/wire"
 
@@ -8,23 +8,25 @@ import { MLSMessage } from "@conclave/mls/wire"
  * message cannot be read.
  */
 export function mislabelled({ kind, epoch, body }: Entry): string | undefined {
-  if (kind === "expired") return undefined
   const framed = framingOf(body)
   if (framed === undefined || (framed.kind === kind && framed.epoch === epoch)) return undefined
-  return `says of itself that it is a message of kind ${framed.kind} and epoch ${framed.epoch}`
+  return `says of itself that it is ${framed.kind}${framed.epoch === undefined ? "" : ` of epoch ${framed.epoch}`}`
 }
 
-function framingOf(body: Uint8Array): { readonly kind: string; readonly epoch: bigint } | undefined {
+/** A Welcome, key package or GroupInfo is of no epoch, and has no place in a log. */
+function framingOf(body: Uint8Array): { readonly kind: string; readonly epoch: bigint | undefined } | undefined {
+  let message: TypeOf<typeof MLSMessage>["wireFormat"]
   try {
-    const { wireFormat: message } = decode(MLSMessage, body)
-    if (message.type === "mlsPrivateMessage") {
-      const { contentType, epoch } = message.privateMessage
-      return { kind: contentType, epoch }
-    }
-    if (message.type !== "mlsPublicMessage") return undefined
-    const { contentType, epoch } = message.publicMessage.content
-    return { kind: contentType.type, epoch }
+    message = decode(MLSMessage, body).wireFormat
   } catch {
     return undefined
+  }
+  switch (message.type) {
+    case "mlsPrivateMessage":
+      return { kind: message.privateMessage.contentType, epoch: message.privateMessage.epoch }
+    case "mlsPublicMessage":
+      return { kind: message.publicMessage.content.contentType.type, epoch: message.publicMessage.content.epoch }
+    default:
+      return { kind: message.type, epoch: undefined }
   }
 }
