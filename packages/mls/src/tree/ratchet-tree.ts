@@ -1,20 +1,19 @@
 import type { Registries } from "@conclave/codec"
-import type { Verification } from "@conclave/crypto"
 import { rule } from "../errors.js"
 import { type LeafIndex, leafIndex, type NodeIndex, nodeIndex } from "../indexes.js"
 import { type Sliced, toEnd } from "../slices.js"
 import type { CipherSuite } from "../suite/suite.js"
-import { isWorthThreads } from "../suite/together.js"
 import type { LeafNode, Node, ParentNode } from "../wire.js"
 import type { Census } from "./census.js"
 import { hashMany } from "./hash-many.js"
 import { leafHash, parentNodeHash } from "./hashes.js"
 import type { KeyIndex } from "./key-index.js"
+import type { LeafSignatures } from "./leaf-signatures.js"
 import * as math from "./math.js"
 import { NodeHashes } from "./node-hashes.js"
 import { FieldPlaces, ReceivedNodes } from "./received-nodes.js"
 import { TreeIndex } from "./tree-index.js"
-import { PackedNodes, type TreeNode, TreeNodes, wireNode } from "./tree-nodes.js"
+import { isLeafNode, PackedNodes, type TreeNode, TreeNodes, wireNode } from "./tree-nodes.js"
 
 /**
  * The ratchet tree of one epoch (RFC 9420 §4, §7): who is in the group, and the public keys by which they are reached.
@@ -84,22 +83,27 @@ export class RatchetTree {
     return toEnd(RatchetTree.decodeInSlices(...from))
   }
 
-  /** {@link decode}, interrupted now and then. @throws DecodeError, RuleError */
+  /** {@link decode}, interrupted now and then. `signatures`: is given the leaves as they are read. @throws DecodeError, RuleError */
   static *decodeInSlices(
     suite: CipherSuite,
-    bytes: Uint8Array,
+    encoded: Uint8Array,
     registries?: Registries,
     leafCountMax = math.LEAF_COUNT_MAX,
+    signatures?: LeafSignatures,
   ): Sliced<RatchetTree> {
     // Each node is read once to see that it is well-formed: that is when it is counted.
     const index = TreeIndex.empty()
+    const bytes = new Uint8Array(encoded)
     const isSmall = bytes.length < SMALL_BYTES_MAX
-    const places = !isSmall && readsPlaces(suite) ? new FieldPlaces() : undefined
+    const places = !isSmall && suite.hash.digestAll !== undefined ? new FieldPlaces() : undefined
     const read: TreeNode[] = []
-    const packed = yield* PackedNodes.decode(bytes, registries, (node, at) => {
+    const packed = yield* PackedNodes.decode(bytes, registries, (node, at, start) => {
       index.take(node)
       places?.note(at, node)
       if (isSmall) read[at] = node
+      if (isSmall || signatures === undefined || !isLeafNode(node)) return
+      // A tree in which a leaf stands elsewhere, or too far to the right, is refused below.
+      if (at % 2 === 0 && at < 2 * leafCountMax) signatures.take(bytes, node, { index: at / 2, start })
     })
     index.finish()
     const { length, misplaced } = packed
@@ -340,17 +344,6 @@ export class RatchetTree {
 
   // --- A tree that has come over the wire ----------------------------------------------------------------------------
 
-  /**
-   * Begins to verify the signature of every leaf on other cores. `undefined` where the provider cannot, the members are few, or
-   * this tree has not just been decoded.
-   */
-  beginVerifying(groupId: Uint8Array): Verification | undefined {
-    const { beginVerifying } = this.suite.signature
-    if (this.#received === undefined || beginVerifying === undefined) return undefined
-    if (!isWorthThreads(this.census.members)) return undefined
-    return beginVerifying(this.#received.leafSignatures(groupId))
-  }
-
   /** See {@link ReceivedNodes.linkedParents}. */
   linkedParents(): Uint8Array | undefined {
     const { digestAll, size } = this.suite.hash
@@ -443,10 +436,6 @@ export class RatchetTree {
     }
   }
 }
-
-/** Whether the provider has a call that takes places in the bytes of a tree that has come. */
-const readsPlaces = ({ hash, signature }: CipherSuite): boolean =>
-  hash.digestAll !== undefined || signature.beginVerifying !== undefined
 
 /** A smaller tree has less than 16 leaves. Its nodes are kept as they were read, and looked at one by one. */
 const SMALL_BYTES_MAX = 2048
