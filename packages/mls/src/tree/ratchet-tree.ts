@@ -33,6 +33,8 @@ export class RatchetTree {
   #index: TreeIndex | undefined
   /** While a tree that has come over the wire is checked. */
   #received: ReceivedNodes | undefined
+  /** The first nodes of such a tree, which are looked at once more. */
+  #read: readonly (TreeNode | undefined)[] = NONE
   /** No leaf before this one is blank. */
   #firstBlankFrom = 0
   /** No leaf from this one on is occupied: the right end of most trees is empty, and need not be searched. */
@@ -100,7 +102,7 @@ export class RatchetTree {
     const packed = yield* PackedNodes.decode(bytes, registries, (node, at, start) => {
       index.take(node)
       places?.note(at, node)
-      if (isSmall) read[at] = node
+      if (isSmall || (signatures !== undefined && at < READ_ONCE_MAX)) read[at] = node
       if (isSmall || signatures === undefined || !isLeafNode(node)) return
       // A tree in which a leaf stands elsewhere, or too far to the right, is refused below.
       if (at % 2 === 0 && at < 2 * leafCountMax) signatures.take(bytes, node, { index: at / 2, start })
@@ -115,7 +117,8 @@ export class RatchetTree {
     const isSparse = leafCount > SPARSE_LEAVES_MAX && leafCount > packed.members * LEAVES_FOR_EACH_MEMBER_MAX
     rule(!isSparse, "tree-sparse", `${packed.members} members among ${leafCount} leaves`)
     rule(misplaced === undefined, "tree-node-type", `node ${misplaced}`)
-    const tree = new RatchetTree(suite, TreeNodes.of(packed, math.nodeCount(leafCount), read))
+    const tree = new RatchetTree(suite, TreeNodes.of(packed, math.nodeCount(leafCount), isSmall ? read : []))
+    if (!isSmall) tree.#read = read
     tree.#index = index
     tree.#received = places && new ReceivedNodes(packed, places)
     return tree
@@ -133,7 +136,7 @@ export class RatchetTree {
 
   /** The draft has become an epoch's tree: what it changed is no news any more. */
   settle(): void {
-    this.#received = undefined
+    this.#forgetReceived()
     this.changed.clear()
     this.#index?.adopt()
   }
@@ -202,7 +205,7 @@ export class RatchetTree {
   /** The leaves that are not blank. None is kept: see {@link leaf}. */
   *leaves(): Generator<readonly [LeafIndex, LeafNode]> {
     for (let i = 0; i < this.#nodes.length; i += 2) {
-      const node = this.#nodes.get(i)
+      const node = this.#read[i] ?? this.#nodes.get(i)
       if (node !== undefined) yield [leafIndex(i / 2), node as LeafNode]
     }
   }
@@ -214,7 +217,7 @@ export class RatchetTree {
 
   *parents(): Generator<readonly [NodeIndex, ParentNode]> {
     for (let i = 1; i < this.#nodes.length; i += 2) {
-      const node = this.#nodes.get(i)
+      const node = this.#read[i] ?? this.#nodes.get(i)
       if (node !== undefined) yield [nodeIndex(i), node as ParentNode]
     }
   }
@@ -353,6 +356,11 @@ export class RatchetTree {
     return this.#received.linkedParents({ digestAll, size }, this.#hashes.all(this.#nodes.length))
   }
 
+  #forgetReceived(): void {
+    this.#received = undefined
+    this.#read = NONE
+  }
+
   // --- Changing a draft ----------------------------------------------------------------------------------------------
 
   /** RFC 9420 §12.1.1. */
@@ -420,7 +428,7 @@ export class RatchetTree {
   }
 
   #set(index: NodeIndex, node: TreeNode | undefined): void {
-    this.#received = undefined
+    this.#forgetReceived()
     this.#index?.replace(this.#nodes.get(index), node)
     this.#nodes.set(index, node)
     this.changed.add(index)
@@ -439,6 +447,9 @@ export class RatchetTree {
 
 /** A smaller tree has less than 16 leaves. Its nodes are kept as they were read, and looked at one by one. */
 const SMALL_BYTES_MAX = 2048
+/** Of a tree that is checked at once, so many nodes are read once: more of them would cost the collector of garbage what they save. */
+const READ_ONCE_MAX = 4096
+const NONE: readonly undefined[] = []
 
 /**
  * So many leaves a tree may have however few its members are, and beyond that so many for each member. A tree is as wide
