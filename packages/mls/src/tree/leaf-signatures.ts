@@ -6,12 +6,13 @@ import { type BeginVerifying, isWorthThreads } from "../suite/together.js"
 import type { LeafNode } from "../wire.js"
 import { lengthPrefix } from "./hashes.js"
 import { hasPlace, LEAF_LABEL } from "./leaf.js"
+import type { ReadLeaves } from "./ratchet-tree.js"
 
 /**
  * The signatures of the leaves of a tree that is being decoded: other cores verify the first while the last are still to be read.
  * Nothing is known of any before {@link finish} has said yes. Disposing ends it without an answer.
  */
-export class LeafSignatures implements Verification {
+export class LeafSignatures implements Verification, ReadLeaves {
   readonly #begin: BeginVerifying
   readonly #groupId: Uint8Array
   readonly #begun: Verification[] = []
@@ -28,7 +29,7 @@ export class LeafSignatures implements Verification {
     return beginVerifying && new LeafSignatures(beginVerifying, groupId)
   }
 
-  /** The next leaf. Its byte arrays are views into `bytes`, the same each time, in which its encoding begins at `start`. */
+  /** The next leaf. */
   take(bytes: Uint8Array, leaf: LeafNode, place: { readonly index: number; readonly start: number }): void {
     this.#part ??= new Part(bytes, this.#groupId)
     this.#part.add(leaf, place)

@@ -8,7 +8,6 @@ import type { Census } from "./census.js"
 import { hashMany } from "./hash-many.js"
 import { leafHash, parentNodeHash } from "./hashes.js"
 import type { KeyIndex } from "./key-index.js"
-import type { LeafSignatures } from "./leaf-signatures.js"
 import * as math from "./math.js"
 import { NodeHashes } from "./node-hashes.js"
 import { FieldPlaces, ReceivedNodes } from "./received-nodes.js"
@@ -91,7 +90,7 @@ export class RatchetTree {
     encoded: Uint8Array,
     registries?: Registries,
     leafCountMax = math.LEAF_COUNT_MAX,
-    signatures?: LeafSignatures,
+    signatures?: ReadLeaves,
   ): Sliced<RatchetTree> {
     // Each node is read once to see that it is well-formed: that is when it is counted.
     const index = TreeIndex.empty()
@@ -463,6 +462,12 @@ const LEAVES_IN_SLICE = 64
 const LEAVES_TOGETHER = 4096
 /** Fewer are hashed faster one by one. */
 const HASHED_TOGETHER_MIN = 8
+
+/** Is given the leaves of a tree while it is decoded. */
+export interface ReadLeaves {
+  /** Byte arrays of `leaf` are views into `bytes`, the same each time, in which its encoding begins at `start`. */
+  take(bytes: Uint8Array, leaf: LeafNode, place: { readonly index: number; readonly start: number }): void
+}
 
 /** One node of a filtered direct path, and its child beside the path: whom the node's path secret is sent to. */
 export interface PathStep {
