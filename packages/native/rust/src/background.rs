@@ -216,7 +216,9 @@ impl Shared {
     /// Whether all verify. What others have taken is verified from its end: they meet at the signature that the others are at.
     fn verify_taken(&self) -> bool {
         let mut message = Vec::new();
-        (0..self.items.len()).rev().all(|index| self.has_verified(index, &mut message))
+        (0..self.items.len())
+            .rev()
+            .all(|index| self.has_verified(index, &mut message))
             && !self.failed.load(Ordering::SeqCst)
     }
 
