@@ -4,7 +4,7 @@ import { decode, encode } from "@conclave/codec"
 import type { SignatureScheme } from "@conclave/crypto"
 import { type CipherSuite, dangerouslyAcceptAll, Group, type KeyPackageBundle, signWithLabel } from "@conclave/mls"
 import { type KeyPackage, KeyPackageTBS, MLSMessage } from "../src/wire.js"
-import { create, keyPackageOf, type Person, person } from "./group-fixture.js"
+import { create, follow, join, keyPackageOf, type Person, person } from "./group-fixture.js"
 
 /*
  * Many signatures are verified together where a provider can. What is accepted and what is refused, and by which rule, is the
@@ -119,19 +119,19 @@ test("leaves of a tree are verified together; what is said of all is nothing of 
 
 /** The same with a scheme that verifies while others do something else, and says `answer` in the end. */
 function inBackground(answer: (valid: boolean) => boolean) {
-  const counted = { ...counting(honest), begun: 0, finished: 0, disposed: 0 }
+  const counted = { ...counting(honest), begun: [] as number[], finished: [] as number[], disposed: 0 }
   const beginVerifying: SignatureScheme["beginVerifying"] = ({ memory, beside, rows }) => {
     const all = new Uint8Array([...memory, ...beside])
     const piece = (at: number) => all.slice(rows[at], rows[at]! + rows[at + 1]!)
-    counted.begun++
-    let areValid = true
-    for (let at = 0; at < rows.length; at += 5 + 2 * rows[at + 4]!) {
+    let [areValid, count] = [true, 0]
+    for (let at = 0; at < rows.length; at += 5 + 2 * rows[at + 4]!, count++) {
       const pieces = Array.from({ length: rows[at + 4]! }, (_, i) => piece(at + 5 + 2 * i))
       areValid &&= suite.signature.verify(piece(at), new Uint8Array(pieces.flatMap((it) => [...it])), piece(at + 2))
     }
+    counted.begun.push(count)
     return {
       finish() {
-        counted.finished++
+        counted.finished.push(count)
         return answer(areValid)
       },
       [Symbol.dispose]: () => counted.disposed++,
@@ -156,12 +156,78 @@ test("other cores verify the leaves while the rest of the tree is looked at", ()
   const options = { ...people[3]!.options, ...within }
   const staged = Group.stageJoin({ ...options, welcome, keyPackages: [bundles[3]!] })
   assert.deepEqual(staged.members, alice.members)
-  assert.deepEqual([counted.begun, counted.finished, alone.batches], [1, 1, []])
+  // The first 32 before the others are read.
+  assert.deepEqual([counted.begun, counted.finished, alone.batches], [[32, 9], [9, 32], []])
+  assert.equal(alone.alone, 1, "the GroupInfo")
   // In slices they are verified by whoever drives them.
   const prepared = Group.prepareJoin({ ...options, welcome, keyPackages: [bundles[3]!] })
-  assert.equal(counted.begun, 1)
   assert.equal(prepared.stage({ signaturesVerified: true }).members.length, 41)
-  assert.equal(counted.begun, 1)
+  assert.deepEqual(counted.begun, [32, 9])
+})
+
+test("and those of who joins from outside; leaves of commits stand in each part", () => {
+  const { alice, welcome } = welcomed()
+  const committers = [1, 35].map((i) => join(people[i]!, bundles[i]!, welcome))
+  const present = [alice, ...committers]
+  for (const from of committers) {
+    const commit = from.commit({})
+    from.apply(commit, [])
+    for (const other of present) if (other !== from) follow(other, commit.message)
+  }
+  const { counted, alone, people: within } = inBackground(honest)
+  const groupInfo = alice.groupInfo({ withRatchetTree: true, withExternalPub: true })
+  const staged = Group.stageExternalJoin({ ...person("zoe").options, ...within, groupInfo })
+  assert.equal(staged.claims.length, 41)
+  assert.deepEqual([counted.begun, counted.finished, alone.batches], [[32, 9], [9, 32], []])
+  assert.equal(alone.alone, 1, "the GroupInfo")
+})
+
+test("a wrong signature of a leaf is found in the part that is begun first, and in the last", () => {
+  const { verifyAll: _, beginVerifying: __, ...scheme } = suite.signature
+  const careless = { suite: { ...suite, signature: { ...scheme, verify: () => true } } }
+  // Leaf 0 is the creator's.
+  for (const at of [0, 30, 31, 39]) {
+    const alice = create({ ...person("alice"), options: { ...person("alice").options, ...careless } })
+    const commit = alice.commit({ add: keyPackages.map((it, i) => (i === at ? wrongLeaf(i) : it)) })
+    for (const within of [{}, inBackground(honest).people]) {
+      const options = { ...people[3]!.options, ...within }
+      assert.throws(() => Group.stageJoin({ ...options, welcome: commit.welcome!, keyPackages: [bundles[3]!] }), {
+        rule: "leaf-signature",
+      })
+    }
+  }
+})
+
+test("a tree that is refused while it is decoded leaves nothing that is being verified", () => {
+  const alice = create(person("alice"))
+  const commit = alice.commit({ add: keyPackages, welcomeWithTree: false })
+  alice.apply(commit, dangerouslyAcceptAll(commit.claims))
+  const groupInfo = alice.groupInfo({ withExternalPub: true })
+  const refused = (ratchetTree: Uint8Array, leafCountMax: number | undefined, error: object, begun = [32]) => {
+    for (const isExternal of [false, true]) {
+      const { counted, people: within } = inBackground(honest)
+      const policy = leafCountMax === undefined ? {} : { policy: { leafCountMax } }
+      const options = { ...people[3]!.options, ...within, ...policy, ratchetTree }
+      assert.throws(() => {
+        if (isExternal) Group.stageExternalJoin({ ...options, groupInfo })
+        else Group.stageJoin({ ...options, welcome: commit.welcome!, keyPackages: [bundles[3]!] })
+      }, error)
+      assert.deepEqual([counted.begun, counted.finished, counted.disposed], [begun, [], begun.length])
+    }
+  }
+  const tree = alice.ratchetTree()
+  refused(new Uint8Array([...tree, 0]), undefined, { code: "DECODE_FAILED" })
+  refused(tree, 32, { rule: "tree-size" })
+  // Nor is anything begun beyond what is allowed.
+  refused(tree, 16, { rule: "tree-size" }, [])
+})
+
+test("a part that does not verify ends the others", () => {
+  const { welcome } = welcomed()
+  const { counted, people: within } = inBackground(() => false)
+  const options = { ...people[3]!.options, ...within }
+  assert.equal(Group.stageJoin({ ...options, welcome, keyPackages: [bundles[3]!] }).members.length, 41)
+  assert.deepEqual([counted.begun, counted.finished, counted.disposed], [[32, 9], [9], 1])
 })
 
 test("where they say no, each leaf is looked at, and a join that fails before does not wait for them", () => {
@@ -183,7 +249,7 @@ test("where they say no, each leaf is looked at, and a join that fails before do
   assert.throws(() => Group.stageJoin({ ...late, welcome, keyPackages: [bundles[3]!] }), {
     rule: "leaf-lifetime-current",
   })
-  assert.deepEqual([other.counted.begun, other.counted.finished, other.counted.disposed], [1, 0, 1])
+  assert.deepEqual([other.counted.begun, other.counted.finished, other.counted.disposed], [[32, 9], [], 2])
 })
 
 test("a commit is made while other cores verify what it adds, and is not given out before the verdict", () => {
@@ -191,7 +257,7 @@ test("a commit is made while other cores verify what it adds, and is not given o
   const alice = person("alice")
   const group = create({ ...alice, options: { ...alice.options, ...within } })
   assert.equal(group.commit({ add: keyPackages }).added.length, 40)
-  assert.deepEqual([counted.begun, counted.finished, alone.batches], [1, 1, []])
+  assert.deepEqual([counted.begun, counted.finished, alone.batches], [[80], [80], []])
   group.discardPending()
   for (const at of [0, 17, 39]) {
     for (const [wrong, rule] of [
@@ -216,8 +282,8 @@ test("work that is left leaves the verdict", () => {
   const alice = person("alice")
   const group = create({ ...alice, options: { ...alice.options, ...within } })
   const work = group.makeCommit({ add: keyPackages })
-  while (counted.begun === 0) assert.notEqual(work.next().done, true)
+  while (counted.begun.length === 0) assert.notEqual(work.next().done, true)
   for (let i = 0; i < 50; i++) assert.notEqual(work.next().done, true)
   work.return(undefined as never)
-  assert.deepEqual([counted.begun, counted.finished, counted.disposed], [1, 0, 1])
+  assert.deepEqual([counted.begun, counted.finished, counted.disposed], [[80], [], 1])
 })

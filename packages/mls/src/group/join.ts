@@ -16,6 +16,7 @@ import { decryptWithLabel } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
 import { keyName } from "../tree/key-index.js"
 import { isDefaultExtension } from "../tree/leaf.js"
+import { LeafSignatures } from "../tree/leaf-signatures.js"
 import * as math from "../tree/math.js"
 import { pathSecretsFrom } from "../tree/path.js"
 import { RatchetTree } from "../tree/ratchet-tree.js"
@@ -132,8 +133,10 @@ export function* openWelcome(
     rule(groupInfo.groupContext.cipherSuite === suite.number, "group-info-suite")
     const { registries, policy } = context
     const encoded = treeBytes(groupInfo, ratchetTree)
-    const tree = yield* RatchetTree.decodeInSlices(suite, encoded, registries, policy.leafCountMax)
-    if (context.isAtOnce) verification = tree.beginVerifying(groupInfo.groupContext.groupId)
+    const signatures = context.isAtOnce ? LeafSignatures.of(suite, groupInfo.groupContext.groupId) : undefined
+    verification = signatures
+    const tree = yield* RatchetTree.decodeInSlices(suite, encoded, registries, policy.leafCountMax, signatures)
+    verification = signatures?.end()
     yield* tree.hashInSlices()
     verifyGroupInfo(groupInfo, tree)
     requireSupported(keyPackage.leafNode.capabilities, groupInfo)
@@ -355,13 +358,15 @@ export function viewFromOutside(
   const groupInfo = decodeGroupInfo(message, context.registries)
   const { groupContext } = groupInfo
   rule(groupContext.cipherSuite === suite.number, "group-info-suite")
+  using signatures = LeafSignatures.of(suite, groupContext.groupId)
   const tree = RatchetTree.decode(
     suite,
     treeBytes(groupInfo, ratchetTree),
     context.registries,
     context.policy.leafCountMax,
+    signatures,
   )
-  using verification = tree.beginVerifying(groupContext.groupId)
+  const verification = signatures?.end()
   toEnd(tree.hashInSlices())
   verifyGroupInfo(groupInfo, tree)
   requireSupported(context.capabilities, groupInfo)

@@ -48,6 +48,8 @@ export function beginTogether(
   return isWorthThreads(count) ? begin(scheme, signatures) : undefined
 }
 
+export type BeginVerifying = NonNullable<SignatureScheme["beginVerifying"]>
+
 /** Written once, for a provider copies it. */
 function begin({ beginVerifying }: SignatureScheme, signatures: () => readonly Signed[]): Verification | undefined {
   return beginVerifying && written((writer) => beginVerifying(inOnePiece(writer, signatures())))

@@ -66,7 +66,7 @@ export function isLeafSignatureValid(suite: CipherSuite, leaf: LeafNode, positio
 }
 
 /** RFC 9420 §7.2: LeafNodeTBS ends with the leaf's place if the leaf was made for a group. */
-const hasPlace = ({ leafNodeSource }: LeafNode): boolean => leafNodeSource.type !== "keyPackage"
+export const hasPlace = ({ leafNodeSource }: LeafNode): boolean => leafNodeSource.type !== "keyPackage"
 
 /**
  * Like {@link isLeafSignatureValid}, for a leaf node that a proposal brings: it is asked about when the proposal comes,

@@ -1,10 +1,8 @@
 import type { Registries } from "@conclave/codec"
-import type { Verification } from "@conclave/crypto"
 import { rule } from "../errors.js"
 import { type LeafIndex, leafIndex, type NodeIndex, nodeIndex } from "../indexes.js"
 import { type Sliced, toEnd } from "../slices.js"
 import type { CipherSuite } from "../suite/suite.js"
-import { isWorthThreads } from "../suite/together.js"
 import type { LeafNode, Node, ParentNode } from "../wire.js"
 import type { Census } from "./census.js"
 import { hashMany } from "./hash-many.js"
@@ -14,7 +12,7 @@ import * as math from "./math.js"
 import { NodeHashes } from "./node-hashes.js"
 import { FieldPlaces, ReceivedNodes } from "./received-nodes.js"
 import { TreeIndex } from "./tree-index.js"
-import { PackedNodes, type TreeNode, TreeNodes, wireNode } from "./tree-nodes.js"
+import { isLeafNode, PackedNodes, type TreeNode, TreeNodes, wireNode } from "./tree-nodes.js"
 
 /**
  * The ratchet tree of one epoch (RFC 9420 §4, §7): who is in the group, and the public keys by which they are reached.
@@ -34,6 +32,8 @@ export class RatchetTree {
   #index: TreeIndex | undefined
   /** While a tree that has come over the wire is checked. */
   #received: ReceivedNodes | undefined
+  /** The first nodes of such a tree, which are looked at once more. */
+  #read: readonly (TreeNode | undefined)[] = NONE
   /** No leaf before this one is blank. */
   #firstBlankFrom = 0
   /** No leaf from this one on is occupied: the right end of most trees is empty, and need not be searched. */
@@ -84,22 +84,27 @@ export class RatchetTree {
     return toEnd(RatchetTree.decodeInSlices(...from))
   }
 
-  /** {@link decode}, interrupted now and then. @throws DecodeError, RuleError */
+  /** {@link decode}, interrupted now and then. `signatures`: is given the leaves as they are read. @throws DecodeError, RuleError */
   static *decodeInSlices(
     suite: CipherSuite,
-    bytes: Uint8Array,
+    encoded: Uint8Array,
     registries?: Registries,
     leafCountMax = math.LEAF_COUNT_MAX,
+    signatures?: ReadLeaves,
   ): Sliced<RatchetTree> {
     // Each node is read once to see that it is well-formed: that is when it is counted.
     const index = TreeIndex.empty()
+    const bytes = new Uint8Array(encoded)
     const isSmall = bytes.length < SMALL_BYTES_MAX
-    const places = !isSmall && readsPlaces(suite) ? new FieldPlaces() : undefined
+    const places = !isSmall && suite.hash.digestAll !== undefined ? new FieldPlaces() : undefined
     const read: TreeNode[] = []
-    const packed = yield* PackedNodes.decode(bytes, registries, (node, at) => {
+    const packed = yield* PackedNodes.decode(bytes, registries, (node, at, start) => {
       index.take(node)
       places?.note(at, node)
-      if (isSmall) read[at] = node
+      if (isSmall || (signatures !== undefined && at < READ_ONCE_MAX)) read[at] = node
+      if (isSmall || signatures === undefined || !isLeafNode(node)) return
+      // A tree in which a leaf stands elsewhere, or too far to the right, is refused below.
+      if (at % 2 === 0 && at < 2 * leafCountMax) signatures.take(bytes, node, { index: at / 2, start })
     })
     index.finish()
     const { length, misplaced } = packed
@@ -111,7 +116,8 @@ export class RatchetTree {
     const isSparse = leafCount > SPARSE_LEAVES_MAX && leafCount > packed.members * LEAVES_FOR_EACH_MEMBER_MAX
     rule(!isSparse, "tree-sparse", `${packed.members} members among ${leafCount} leaves`)
     rule(misplaced === undefined, "tree-node-type", `node ${misplaced}`)
-    const tree = new RatchetTree(suite, TreeNodes.of(packed, math.nodeCount(leafCount), read))
+    const tree = new RatchetTree(suite, TreeNodes.of(packed, math.nodeCount(leafCount), isSmall ? read : []))
+    if (!isSmall) tree.#read = read
     tree.#index = index
     tree.#received = places && new ReceivedNodes(packed, places)
     return tree
@@ -129,7 +135,7 @@ export class RatchetTree {
 
   /** The draft has become an epoch's tree: what it changed is no news any more. */
   settle(): void {
-    this.#received = undefined
+    this.#forgetReceived()
     this.changed.clear()
     this.#index?.adopt()
   }
@@ -198,7 +204,7 @@ export class RatchetTree {
   /** The leaves that are not blank. None is kept: see {@link leaf}. */
   *leaves(): Generator<readonly [LeafIndex, LeafNode]> {
     for (let i = 0; i < this.#nodes.length; i += 2) {
-      const node = this.#nodes.get(i)
+      const node = this.#read[i] ?? this.#nodes.get(i)
       if (node !== undefined) yield [leafIndex(i / 2), node as LeafNode]
     }
   }
@@ -210,7 +216,7 @@ export class RatchetTree {
 
   *parents(): Generator<readonly [NodeIndex, ParentNode]> {
     for (let i = 1; i < this.#nodes.length; i += 2) {
-      const node = this.#nodes.get(i)
+      const node = this.#read[i] ?? this.#nodes.get(i)
       if (node !== undefined) yield [nodeIndex(i), node as ParentNode]
     }
   }
@@ -340,17 +346,6 @@ export class RatchetTree {
 
   // --- A tree that has come over the wire ----------------------------------------------------------------------------
 
-  /**
-   * Begins to verify the signature of every leaf on other cores. `undefined` where the provider cannot, the members are few, or
-   * this tree has not just been decoded.
-   */
-  beginVerifying(groupId: Uint8Array): Verification | undefined {
-    const { beginVerifying } = this.suite.signature
-    if (this.#received === undefined || beginVerifying === undefined) return undefined
-    if (!isWorthThreads(this.census.members)) return undefined
-    return beginVerifying(this.#received.leafSignatures(groupId))
-  }
-
   /** See {@link ReceivedNodes.linkedParents}. */
   linkedParents(): Uint8Array | undefined {
     const { digestAll, size } = this.suite.hash
@@ -358,6 +353,11 @@ export class RatchetTree {
     // Of a node whose hash is known, those of all nodes below are.
     this.nodeHash(this.root)
     return this.#received.linkedParents({ digestAll, size }, this.#hashes.all(this.#nodes.length))
+  }
+
+  #forgetReceived(): void {
+    this.#received = undefined
+    this.#read = NONE
   }
 
   // --- Changing a draft ----------------------------------------------------------------------------------------------
@@ -427,7 +427,7 @@ export class RatchetTree {
   }
 
   #set(index: NodeIndex, node: TreeNode | undefined): void {
-    this.#received = undefined
+    this.#forgetReceived()
     this.#index?.replace(this.#nodes.get(index), node)
     this.#nodes.set(index, node)
     this.changed.add(index)
@@ -444,12 +444,11 @@ export class RatchetTree {
   }
 }
 
-/** Whether the provider has a call that takes places in the bytes of a tree that has come. */
-const readsPlaces = ({ hash, signature }: CipherSuite): boolean =>
-  hash.digestAll !== undefined || signature.beginVerifying !== undefined
-
 /** A smaller tree has less than 16 leaves. Its nodes are kept as they were read, and looked at one by one. */
 const SMALL_BYTES_MAX = 2048
+/** Of a tree that is checked at once, so many nodes are read once: more of them would cost the collector of garbage what they save. */
+const READ_ONCE_MAX = 4096
+const NONE: readonly undefined[] = []
 
 /**
  * So many leaves a tree may have however few its members are, and beyond that so many for each member. A tree is as wide
@@ -463,6 +462,12 @@ const LEAVES_IN_SLICE = 64
 const LEAVES_TOGETHER = 4096
 /** Fewer are hashed faster one by one. */
 const HASHED_TOGETHER_MIN = 8
+
+/** Is given the leaves of a tree while it is decoded. */
+export interface ReadLeaves {
+  /** Byte arrays of `leaf` are views into `bytes`, the same each time, in which its encoding begins at `start`. */
+  take(bytes: Uint8Array, leaf: LeafNode, place: { readonly index: number; readonly start: number }): void
+}
 
 /** One node of a filtered direct path, and its child beside the path: whom the node's path secret is sent to. */
 export interface PathStep {

@@ -1,9 +1,6 @@
-import { encode, opaque, Writer } from "@conclave/codec"
-import type { Hash, Spans } from "@conclave/crypto"
+import type { Hash } from "@conclave/crypto"
 import { nodeIndex } from "../indexes.js"
-import { labelPrefix } from "../suite/labels.js"
 import { lengthPrefix } from "./hashes.js"
-import { LEAF_LABEL } from "./leaf.js"
 import * as math from "./math.js"
 import { isLeafNode, type PackedNodes, type TreeNode } from "./tree-nodes.js"
 
@@ -34,18 +31,10 @@ export class FieldPlaces {
       words[at + LINK] = FIRST_LENGTH + node.parentHash.length
       return
     }
-    const { signatureKey, signature, leafNodeSource: source } = node
-    words[at + KEY] = signatureKey.byteOffset
-    words[at + KEY + 1] = signatureKey.length
-    words[at + SIGNATURE] = signature.byteOffset
-    words[at + SIGNATURE + 1] = signature.length
-    if (source.type === "commit") words[at + PARENT_HASH] = source.parentHash.byteOffset
-    words[at + LINK] =
-      source.type === "commit"
-        ? FIRST_LENGTH + source.parentHash.length
-        : source.type === "keyPackage"
-          ? UNPLACED
-          : UNLINKED
+    const { leafNodeSource: source } = node
+    if (source.type !== "commit") return
+    words[at + PARENT_HASH] = source.parentHash.byteOffset
+    words[at + LINK] = FIRST_LENGTH + source.parentHash.length
   }
 
   get words(): Uint32Array {
@@ -53,18 +42,13 @@ export class FieldPlaces {
   }
 }
 
-const WORDS = 6
-/** Place and length, for leaves. */
-const KEY = 0
-const SIGNATURE = 2
+const WORDS = 3
 /** For parents. */
 const UNMERGED = 0
-const PARENT_HASH = 4
-/** What the node says of its parent: nothing, and has no place in what it signs; nothing; or a hash of this length and two. */
-const LINK = 5
-const UNPLACED = 0
-const UNLINKED = 1
-const FIRST_LENGTH = 2
+const PARENT_HASH = 1
+/** What the node says of its parent: nothing, or a hash of this length and one. */
+const LINK = 2
+const FIRST_LENGTH = 1
 
 /** The nodes of a tree as they came, and where their fields are. */
 export class ReceivedNodes {
@@ -74,47 +58,6 @@ export class ReceivedNodes {
   constructor(packed: PackedNodes, places: FieldPlaces) {
     this.#packed = packed
     this.#words = places.words
-  }
-
-  /** RFC 9420 §7.2: what every leaf has signed, and with which key. */
-  leafSignatures(groupId: Uint8Array): Spans {
-    const { bytes } = this.#packed
-    const group = encode(opaque, groupId)
-    const leaves = Math.ceil(this.#packed.length / 2)
-    const indexes = new DataView(new ArrayBuffer(4 * leaves))
-    const groupAt = bytes.length
-    const indexesAt = groupAt + group.length
-    const headsAt = indexesAt + indexes.byteLength
-    const heads = new Writer()
-    const headAt = new Map<number, number>()
-    const rows = new Rows(SIGNATURE_WORDS * this.#packed.members)
-    for (let node = 0; node < this.#packed.length; node += 2) {
-      if (this.#packed.isBlank(node)) continue
-      const at = node * WORDS
-      const words = this.#words
-      const start = this.#packed.contentAt(node)
-      const signatureLength = words[at + SIGNATURE + 1]!
-      const unsigned = words[at + SIGNATURE]! - lengthPrefix(signatureLength).length - start
-      const isPlaced = words[at + LINK]! !== UNPLACED
-      const length = unsigned + (isPlaced ? group.length + 4 : 0)
-      let head = headAt.get(length)
-      if (head === undefined) {
-        head = heads.length
-        heads.bytes(labelPrefix(LEAF_LABEL))
-        heads.varint(length)
-        headAt.set(length, head)
-      }
-      rows.add(words[at + KEY]!, words[at + KEY + 1]!, words[at + SIGNATURE]!, signatureLength, isPlaced ? 4 : 2)
-      rows.add(headsAt + head, labelPrefix(LEAF_LABEL).length + lengthPrefix(length).length, start, unsigned)
-      if (!isPlaced) continue
-      indexes.setUint32(2 * node, node / 2)
-      rows.add(groupAt, group.length, indexesAt + 2 * node, 4)
-    }
-    const beside = new Uint8Array(headsAt - groupAt + heads.length)
-    beside.set(group)
-    beside.set(new Uint8Array(indexes.buffer), group.length)
-    beside.set(heads.view(), headsAt - groupAt)
-    return { memory: bytes, beside, rows: rows.all }
   }
 
   /**
@@ -159,7 +102,6 @@ export class ReceivedNodes {
   }
 }
 
-const SIGNATURE_WORDS = 13
 const LINK_WORDS = 8
 
 /** Public values: the first difference decides. */

@@ -134,17 +134,12 @@ export class PackedNodes {
   }
 
   /**
-   * Of the value of a `ratchet_tree` extension (RFC 9420 §12.4.3.3), which is copied. `onNode`: each node, when it is read; its
-   * byte arrays are views into {@link bytes}.
+   * Of the value of a `ratchet_tree` extension (RFC 9420 §12.4.3.3), whose bytes are kept. `onNode`: each node, when it is read, and
+   * where the LeafNode or ParentNode begins; its byte arrays are views into `bytes`.
    *
    * @throws DecodeError
    */
-  static *decode(
-    encoded: Uint8Array,
-    registries: Registries | undefined,
-    onNode: (node: TreeNode, index: number) => void,
-  ): Sliced<PackedNodes> {
-    const bytes = new Uint8Array(encoded)
+  static *decode(bytes: Uint8Array, registries: Registries | undefined, onNode: OnNode): Sliced<PackedNodes> {
     const reader = new Reader(bytes, registries)
     const outer = reader.enter(reader.varint())
     const found = yield* findNodes(bytes, reader, onNode)
@@ -220,7 +215,7 @@ export class PackedNodes {
 
   /** Where {@link content} begins. */
   contentAt(index: number): number {
-    return this.#starts[index]! + 2
+    return this.#starts[index]! + CONTENT
   }
 
   /** How long {@link content} is. */
@@ -234,6 +229,8 @@ export class PackedNodes {
   }
 }
 
+type OnNode = (node: TreeNode, index: number, start: number) => void
+
 interface FoundNodes {
   /** Where each node's presence octet is, and the end. */
   readonly starts: Uint32Array
@@ -242,11 +239,7 @@ interface FoundNodes {
 }
 
 /** Reads the nodes up to `end`, interrupted now and then. @throws DecodeError */
-function* findNodes(
-  bytes: Uint8Array,
-  reader: Reader,
-  onNode?: (node: TreeNode, index: number) => void,
-): Sliced<FoundNodes> {
+function* findNodes(bytes: Uint8Array, reader: Reader, onNode?: OnNode): Sliced<FoundNodes> {
   const end = reader.offset + reader.remaining
   const starts = new Offsets()
   let members = 0
@@ -257,11 +250,12 @@ function* findNodes(
     reader.skip(blank)
     work += blank
     if (reader.offset < end && bytes[reader.offset] !== BLANK) {
-      const index = starts.add(reader.offset)
+      const start = reader.offset
+      const index = starts.add(start)
       const node = OptionalNode.read(reader)!
       if (node.type === "leaf") members++
       if ((node.type === "leaf") !== (index % 2 === 0)) misplaced ??= index
-      onNode?.(node.type === "leaf" ? node.leafNode : node.parentNode, index)
+      onNode?.(node.type === "leaf" ? node.leafNode : node.parentNode, index, start + CONTENT)
       work += BLANKS_FOR_NODE
     }
     if (work < SLICE) continue
@@ -311,6 +305,8 @@ class Offsets {
 const STARTS_AT_FIRST = 16
 /** The presence octet of an optional node that is absent (RFC 9420 §2.1.1). */
 const BLANK = 0
+/** Behind the presence octet and the node type. */
+const CONTENT = 2
 /** A blank node is one byte, and costs as much less than another to read. */
 const BLANKS_FOR_NODE = 64
 const SLICE = 128 * BLANKS_FOR_NODE

@@ -5,6 +5,7 @@ use crate::boundary::{contain, Refusal};
 use crate::signatures::Scheme;
 use crate::spans::{piece, Words};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -99,10 +100,9 @@ struct Shared {
     /// How many are taken at a time.
     share: usize,
     next: AtomicUsize,
+    /// For each item.
+    verified: Vec<AtomicBool>,
     failed: AtomicBool,
-    /// How many threads are at it, without the one that asks for the verdict.
-    helping: Mutex<usize>,
-    has_left: Condvar,
 }
 
 /// Dropping it leaves what has not been taken yet.
@@ -155,26 +155,20 @@ impl Verification {
             scheme,
             memory,
             share: (items.len() / (4 * threads)).clamp(1, SHARE),
+            verified: items.iter().map(|_| AtomicBool::new(false)).collect(),
             items,
             pieces,
             next: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
-            helping: Mutex::new(0),
-            has_left: Condvar::new(),
         });
         pool.give(&shared, (threads - 1).min(shared.items.len()));
         Ok(Self { shared })
     }
 
-    /// Whether all verify.
+    /// Whether all verify. Nobody is waited for: a thread that has taken some may not be given a core for a long time.
     pub fn finish(self) -> bool {
         self.shared.verify();
-        // Nothing is left to be taken: who has not begun by now finds nothing.
-        let mut helping = lock(&self.shared.helping);
-        while *helping > 0 {
-            helping = self.shared.has_left.wait(helping).unwrap_or_else(PoisonError::into_inner);
-        }
-        !self.shared.failed.load(Ordering::SeqCst)
+        self.shared.verify_taken()
     }
 }
 
@@ -192,7 +186,6 @@ impl Shared {
 
     /// On a thread of the pool. A panic counts as a signature that does not verify.
     fn help(&self) {
-        *lock(&self.helping) += 1;
         let verified = contain(|| {
             self.verify();
             Ok(())
@@ -200,29 +193,53 @@ impl Shared {
         if verified.is_err() {
             self.failed.store(true, Ordering::SeqCst);
         }
-        *lock(&self.helping) -= 1;
-        self.has_left.notify_all();
     }
 
+    /// Takes what nobody has taken, and verifies it.
     fn verify(&self) {
         let mut message = Vec::new();
-        let of = |(at, length): (usize, usize)| piece(&self.memory, at, length).unwrap_or(&[]);
-        while !self.failed.load(Ordering::SeqCst) {
-            let from = self.next.fetch_add(self.share, Ordering::SeqCst);
-            let Some(share) = self.items.get(from..).filter(|it| !it.is_empty()) else {
-                break;
-            };
-            for item in share.iter().take(self.share) {
-                message.clear();
-                for place in &self.pieces[item.pieces.0..item.pieces.1] {
-                    message.extend_from_slice(of(*place));
-                }
-                if !self.scheme.verify(of(item.public_key), &message, of(item.signature)) {
-                    self.failed.store(true, Ordering::SeqCst);
+        while let Some(share) = self.take() {
+            for index in share {
+                if !self.has_verified(index, &mut message) {
                     return;
                 }
             }
         }
+    }
+
+    fn take(&self) -> Option<Range<usize>> {
+        let from = self.next.fetch_add(self.share, Ordering::SeqCst);
+        let count = self.items.len();
+        (from < count).then(|| from..count.min(from + self.share))
+    }
+
+    /// Whether all verify. What others have taken is verified from its end: they meet at the signature that the others are at.
+    fn verify_taken(&self) -> bool {
+        let mut message = Vec::new();
+        (0..self.items.len())
+            .rev()
+            .all(|index| self.has_verified(index, &mut message))
+            && !self.failed.load(Ordering::SeqCst)
+    }
+
+    /// Whether the item verifies, unless it is known by then that one does not.
+    fn has_verified(&self, index: usize, message: &mut Vec<u8>) -> bool {
+        if self.failed.load(Ordering::SeqCst) {
+            return false;
+        }
+        if self.verified[index].load(Ordering::SeqCst) {
+            return true;
+        }
+        let of = |(at, length): (usize, usize)| piece(&self.memory, at, length).unwrap_or(&[]);
+        let item = &self.items[index];
+        message.clear();
+        for place in &self.pieces[item.pieces.0..item.pieces.1] {
+            message.extend_from_slice(of(*place));
+        }
+        let verifies = self.scheme.verify(of(item.public_key), message, of(item.signature));
+        let known = if verifies { &self.verified[index] } else { &self.failed };
+        known.store(true, Ordering::SeqCst);
+        verifies
     }
 }
 
@@ -287,6 +304,20 @@ mod tests {
         let begun = begin(&rows, 1).unwrap();
         begun.shared.leave();
         assert!(!begun.finish());
+    }
+
+    #[test]
+    fn what_others_have_taken_and_do_not_finish_is_done_by_who_asks() {
+        let (_, row) = signed();
+        for wrong in [None, Some(0), Some(5), Some(11), Some(49)] {
+            let mut rows = vec![row.clone(); 50];
+            if let Some(wrong) = wrong {
+                rows[wrong][6] = 3;
+            }
+            let begun = begin(&rows.concat(), 1).unwrap();
+            assert_eq!(begun.shared.take(), Some(0..12));
+            assert_eq!(begun.finish(), wrong.is_none(), "{wrong:?}");
+        }
     }
 
     #[test]

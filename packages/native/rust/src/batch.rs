@@ -6,6 +6,7 @@ use napi_sys as sys;
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::OnceLock;
 use std::thread;
 
 const THREADS_MAX: usize = 8;
@@ -38,9 +39,10 @@ pub fn unpack(packed: &[u8]) -> Result<Vec<Item<'_>>, Refusal> {
     Ok(items)
 }
 
-/// As many threads as there are cores, up to 8.
+/// As many threads as there are cores, up to 8. They are counted once, for that may read files: it takes as long as half a signature.
 pub fn cores() -> usize {
-    thread::available_parallelism().map_or(1, |it| it.get().min(THREADS_MAX))
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| thread::available_parallelism().map_or(1, |it| it.get().min(THREADS_MAX)))
 }
 
 /// How many threads are worth it for so many items, where `wanted` are at most; 0 means as many as there are cores, up to 8.
