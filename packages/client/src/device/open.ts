@@ -53,12 +53,14 @@ export async function openDevice(
     const profile = stored ?? (await makeProfile(store, options, random))
     requireSame(profile, options)
     const identity = new Identity(profile, cipherSuite(profile.suite, provider))
+    // What is not kept is held by nobody as long as the device is open.
+    const { recovery: _, ...lasting } = options
     const device = new Device({
-      ...{ ...options, random, store, directory, patience, identity, profile },
+      ...{ ...lasting, random, store, directory, patience, identity, profile },
       ...{ timers, step: takeStep, slicing, log },
     })
     closers.push(() => device.close())
-    await device.start(options.signal)
+    await device.start(options)
     return device
   } catch (error) {
     const frames = error instanceof ClientError || error instanceof TypeError ? undefined : framesOf(error)
