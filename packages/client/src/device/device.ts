@@ -34,7 +34,7 @@ import type { Means } from "./driver.js"
 import { groupOptionsOf } from "./group-options.js"
 import { ConversationHandle } from "./handle.js"
 import { Inbox } from "./inbox.js"
-import { introduce } from "./introducing.js"
+import { introduce, type Starting } from "./introducing.js"
 import { defaultInvitationLimits, Invitations } from "./invitations.js"
 import { devicesOf, knowing, requireSpeaking, requireUnrevoked } from "./knowing.js"
 import { observing } from "./observing.js"
@@ -197,7 +197,7 @@ export class Device implements Client {
   }
 
   /** Half-done work first: the registration; then the conversations, which know their own. */
-  async start({ recovery, signal }: Pick<ClientOptions, "recovery" | "signal">): Promise<void> {
+  async start({ recovery, signal }: Starting): Promise<void> {
     await this.#load()
     if (!this.#means.transactions.profile.registered) {
       const parts = {

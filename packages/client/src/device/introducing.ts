@@ -12,9 +12,13 @@ export interface Introducing {
   readonly recovering: Recovering
 }
 
-interface Asked extends Pick<ClientOptions, "endorse" | "displayName"> {
-  readonly recovery: string | undefined
+/** What a start needs, and nothing keeps. */
+export interface Starting {
+  readonly recovery: ClientOptions["recovery"] | undefined
+  readonly signal: AbortSignal | undefined
 }
+
+type Asked = Pick<ClientOptions, "endorse" | "displayName"> & Pick<Starting, "recovery">
 
 /** Takes the name, and leaves key packages, so that one can be invited; and says what one is called. */
 export async function introduce(
@@ -40,7 +44,7 @@ export async function introduce(
 /** Keys of the name, see `Identity.register`. */
 async function takeName(
   { means, recovering }: Pick<Introducing, "means" | "recovering">,
-  { endorse, recovery: text }: Pick<Asked, "recovery"> & { readonly endorse: Asked["endorse"] | undefined },
+  { endorse, recovery: text }: Pick<Starting, "recovery"> & { readonly endorse: Asked["endorse"] | undefined },
   signal: AbortSignal,
 ): Promise<readonly Uint8Array[]> {
   const { directory, identity, transactions } = means

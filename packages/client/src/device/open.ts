@@ -29,7 +29,8 @@ export interface Surroundings {
 
 /** Opens a profile, or makes it: see `Client.open`. */
 export async function openDevice(
-  options: ClientOptions,
+  // Apart from what the device holds as long as it is open: it is not kept.
+  { recovery, ...options }: ClientOptions,
   { timers = platformTimers, step: takeStep = step, slicing = slicingBy(timers) }: Partial<Surroundings> = {},
 ): Promise<Client> {
   const random = options.random ?? ((length: number) => options.provider.random(length))
@@ -53,14 +54,12 @@ export async function openDevice(
     const profile = stored ?? (await makeProfile(store, options, random))
     requireSame(profile, options)
     const identity = new Identity(profile, cipherSuite(profile.suite, provider))
-    // What is not kept is held by nobody as long as the device is open.
-    const { recovery: _, ...lasting } = options
     const device = new Device({
-      ...{ ...lasting, random, store, directory, patience, identity, profile },
+      ...{ ...options, random, store, directory, patience, identity, profile },
       ...{ timers, step: takeStep, slicing, log },
     })
     closers.push(() => device.close())
-    await device.start(options)
+    await device.start({ recovery, signal: options.signal })
     return device
   } catch (error) {
     const frames = error instanceof ClientError || error instanceof TypeError ? undefined : framesOf(error)
