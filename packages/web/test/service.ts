@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type * as authentication from "@conclave/auth"
+import { type AuthRequest, authRequests } from "@conclave/contracts/auth"
 import { nodeProvider } from "@conclave/crypto/node"
 import type * as delivery from "@conclave/delivery"
 import { type Conclave, createServer, type Listener } from "@conclave/server"
@@ -26,6 +27,10 @@ export class Service implements AsyncDisposable {
   readonly #conclave: Promise<Conclave>
   #listener: Listener | undefined
   #port = 0
+  /** The Authentication Service does nothing about a request before that, */
+  before: ((type: AuthRequest["type"]) => Promise<void> | undefined) | undefined
+  /** and does not say before this what it has done. */
+  after: ((type: AuthRequest["type"]) => Promise<void> | undefined) | undefined
   readonly #guests: AsyncDisposable[] = []
   #lies = false
   #newer = false
@@ -48,6 +53,7 @@ export class Service implements AsyncDisposable {
       wrap: (services) => ({
         ...services,
         delivery: (request, context) => (this.#newer ? update() : services.delivery(request, context)),
+        auth: (request, context) => this.#late(request, () => services.auth(request, context)),
       }),
     })
   }
@@ -59,6 +65,15 @@ export class Service implements AsyncDisposable {
   /** Somebody without a browser, who leaves before the service ends: also where a test ended too early to say goodbye. */
   receive(guest: AsyncDisposable): void {
     this.#guests.push(guest)
+  }
+
+  async *#late(request: Uint8Array, answer: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const { type } = authRequests.decode(request)
+    await this.before?.(type)
+    for await (const answered of answer()) {
+      await this.after?.(type)
+      yield answered
+    }
   }
 
   /** From here on the Delivery Service speaks newer versions only. */
