@@ -2,57 +2,13 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import type { Client } from "@conclave/client/node"
-import type { Locator } from "playwright-core"
 import { audit } from "./audit.js"
 import { axeFindings } from "./axe.js"
 import { eventually } from "./eventually.js"
 import { openPerson } from "./people.js"
 import { clearDatabases, noBrowser, onlyChromium, Person } from "./person.js"
+import { comeBack, devices, gate, strangers, wayBack } from "./returning.js"
 import { Service } from "./service.js"
-
-/** Resolves when it is opened. */
-function gate(): { readonly opened: Promise<void>; open: () => void } {
-  let open = () => {}
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  return { opened, open }
-}
-
-/** Alice's laptop, which has endorsed her phone and her tablet, and the recovery key. All are lost. */
-async function devices(service: Service) {
-  const laptop = await openPerson(service, "alice")
-  const endorse = (registration: Uint8Array) => laptop.endorseDevice(registration)
-  const phone = await openPerson(service, "alice", { file: "phone", endorse })
-  const tablet = await openPerson(service, "alice", { file: "tablet", endorse })
-  const recovery = laptop.recovery.make()
-  await laptop.recovery.set(recovery)
-  return { laptop, phone, tablet, recovery }
-}
-
-/** Three devices of alice that know nothing of each other: each is revoked by a request of its own. */
-async function strangers(service: Service) {
-  const oldest = await openPerson(service, "alice")
-  const recovery = oldest.recovery.make()
-  await oldest.recovery.set(recovery)
-  for (const file of ["second", "third"]) await openPerson(service, "alice", { file, recovery })
-  return { oldest, recovery }
-}
-
-/** The dialog of the way back, at the start of a browser without keys. */
-async function wayBack(alice: Person): Promise<Locator> {
-  await alice.register()
-  await alice.page.getByRole("button", { name: "Use my recovery key" }).click()
-  const dialog = alice.page.getByRole("dialog", { name: "Come back as alice" })
-  await dialog.getByLabel("Your recovery key").waitFor()
-  return dialog
-}
-
-async function comeBack(dialog: Locator, recovery: string, { revokes = false } = {}): Promise<void> {
-  if (revokes) await dialog.getByLabel("All my other devices are lost").check()
-  await dialog.getByLabel("Your recovery key").fill(recovery)
-  await dialog.getByRole("button", { name: "Come back", exact: true }).click()
-}
 
 const live = async (client: Client) => (await client.ownDevices()).filter((it) => it.revoked === undefined).length
 const you = ({ page }: Person) => page.getByRole("heading", { name: "You", exact: true })
