@@ -116,6 +116,35 @@ describe("the way back, where something comes in between", { skip: noBrowser, ti
     assert.deepEqual(service.faults, [])
   })
 
+  it("takes a new key where that of an earlier try was revoked before it came to an end", async () => {
+    await using service = new Service()
+    await service.start()
+    const { laptop, recovery } = await devices(service)
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    const { page } = alice
+    const dialog = await wayBack(alice)
+    const asked = gate()
+    service.after = (type) => {
+      if (type === "register") asked.open()
+      return type === "register" ? new Promise(() => {}) : undefined
+    }
+    await comeBack(dialog, recovery)
+    await asked.opened
+    await page.reload()
+    service.after = undefined
+    const half = (await laptop.ownDevices()).at(-1)!
+    await laptop.recovery.revokeDevice(half.id, recovery)
+    await alice.register()
+    await page.getByRole("alert").getByText("The name alice is taken").waitFor()
+    await page.getByRole("button", { name: "Use my recovery key" }).click()
+    await comeBack(dialog, recovery)
+    await you(alice).waitFor()
+    const own = page.locator(".own-devices li").filter({ hasText: "this device" })
+    await own.getByText("came with the recovery key").waitFor()
+    assert.equal(await live(laptop), 4)
+  })
+
   it("is no matter of the key where a part of the page does not come", async () => {
     await using service = new Service()
     await service.start()
@@ -148,6 +177,49 @@ describe("the way back, where something comes in between", { skip: noBrowser, ti
     await comeBack(dialog, recovery)
     await you(alice).waitFor()
     await page.getByRole("region", { name: "What others see" }).getByText("Queen Alice").waitFor()
+  })
+})
+
+describe("the start", { skip: noBrowser, timeout: 120_000 }, () => {
+  it("goes on in another tab, as an open page does", async () => {
+    await using service = new Service()
+    await service.start()
+    const { recovery } = await devices(service)
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    const dialog = await wayBack(alice)
+    await dialog.getByLabel("Your recovery key").fill(recovery)
+    const other = await alice.secondTab()
+    await other.getByRole("button", { name: "Use it here" }).click()
+    await other.getByLabel("Your name").fill("alice")
+    await alice.page.getByRole("heading", { name: "Conclave is open in another tab" }).waitFor()
+    await other.getByRole("button", { name: "Take this name" }).click()
+    await other.getByRole("button", { name: "Use my recovery key" }).click()
+    await comeBack(other.getByRole("dialog"), recovery)
+    await other.getByRole("heading", { name: "You", exact: true }).waitFor()
+  })
+})
+
+describe("a recovery key that is made", { skip: noBrowser, timeout: 120_000 }, () => {
+  it("and bound slowly is the only one, also where the dialog is closed meanwhile", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register()
+    const { page } = alice
+    const slow = gate()
+    service.before = (type) => (type === "setRecoveryKey" ? slow.opened : undefined)
+    const making = alice.makeRecoveryKey()
+    const dialog = page.getByRole("dialog")
+    await dialog.getByRole("button", { name: "Setting it…" }).waitFor()
+    await page.keyboard.press("Escape")
+    await dialog.waitFor({ state: "detached" })
+    const card = page.getByRole("region", { name: "Recovery key" })
+    assert.ok(await card.getByRole("button", { name: "Setting it…" }).isDisabled())
+    slow.open()
+    await making
+    await card.getByRole("button", { name: "Replace it" }).waitFor()
   })
 })
 

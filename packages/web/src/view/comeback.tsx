@@ -1,5 +1,7 @@
+import { ClientError } from "@conclave/client/browser"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { Choice } from "../opening.js"
+import { deleteDatabase } from "../page/deletion.js"
 import { keepChosenName } from "../profile/chosen-name.js"
 import { Profile } from "../profile/profile.js"
 import { type RevokingProgress, revokeOthers } from "../profile/revoking-others.js"
@@ -107,7 +109,7 @@ export function Comeback({ name, displayName, onReturn, onClose }: ComebackProps
 }
 
 async function comeBack(choice: Choice, recovery: string, signal: AbortSignal): Promise<Profile> {
-  const profile = await Profile.open(choice, signal, { recovery })
+  const profile = await opened(choice, recovery, signal)
   if (signal.aborted) {
     await profile.close()
     signal.throwIfAborted()
@@ -119,4 +121,15 @@ async function comeBack(choice: Choice, recovery: string, signal: AbortSignal): 
     // It is asked for again then.
   }
   return profile
+}
+
+async function opened(choice: Choice, recovery: string, signal: AbortSignal): Promise<Profile> {
+  try {
+    return await Profile.open(choice, signal, { recovery })
+  } catch (error) {
+    if (!(error instanceof ClientError && error.code === "REVOKED")) throw error
+    // A key of an earlier try, which was registered, came no further, and was revoked: nothing is kept beside it.
+    if (!(await deleteDatabase(`conclave/${choice.name}`))) throw error
+    return await Profile.open(choice, signal, { recovery })
+  }
 }

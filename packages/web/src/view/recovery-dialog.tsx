@@ -11,14 +11,15 @@ export interface RecoveryDialogProps {
   readonly profile: Profile
   /** The name has one already, which has to be typed first. */
   readonly replaces: boolean
-  readonly onDone: () => void
+  /** Resolves when it is the key of the name; `before` is the one that it replaces. */
+  readonly bind: (text: string, before: string) => Promise<void>
   readonly onClose: () => void
 }
 
 type Step = "before" | "write" | "check"
 
 /** Makes a recovery key: shows it, lets the person write it down, asks for three of its groups, and binds it only then. */
-export function RecoveryDialog({ profile, replaces, onDone, onClose }: RecoveryDialogProps) {
+export function RecoveryDialog({ profile, replaces, bind, onClose }: RecoveryDialogProps) {
   const said = partWords().recovery
   const [step, setStep] = useState<Step>(replaces ? "before" : "write")
   const before = useRef("")
@@ -36,10 +37,9 @@ export function RecoveryDialog({ profile, replaces, onDone, onClose }: RecoveryD
       {step === "check" && (
         <Check
           text={text}
-          bind={() => profile.client.recovery.set(text, replaces ? { replaces: before.current } : {})}
+          bind={() => bind(text, before.current)}
           replaces={replaces}
           onAgain={() => setStep("write")}
-          onDone={onDone}
         />
       )}
     </Dialog>
@@ -109,10 +109,9 @@ interface CheckProps {
   readonly replaces: boolean
   readonly bind: () => Promise<void>
   readonly onAgain: () => void
-  readonly onDone: () => void
 }
 
-function Check({ text, replaces, bind, onAgain, onDone }: CheckProps) {
+function Check({ text, replaces, bind, onAgain }: CheckProps) {
   const said = partWords().recovery
   const groups = groupsOf(text)
   const [asked] = useState(() => askedGroups(groups.length, (length) => crypto.getRandomValues(new Uint8Array(length))))
@@ -128,7 +127,6 @@ function Check({ text, replaces, bind, onAgain, onDone }: CheckProps) {
     setSetting(true)
     try {
       await bind()
-      onDone()
     } catch (error) {
       setTrouble(recoveryProblem(error, replaces))
       setSetting(false)
