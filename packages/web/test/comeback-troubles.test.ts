@@ -68,6 +68,26 @@ describe("the way back, where something comes in between", { skip: noBrowser, ti
     assert.deepEqual(service.faults, [])
   })
 
+  it("revokes what a thief brings meanwhile by the same key, too", async () => {
+    await using service = new Service()
+    await service.start()
+    const { oldest, recovery } = await strangers(service)
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    const dialog = await wayBack(alice)
+    let thief: Client | undefined
+    let revocations = 0
+    service.before = async (type) => {
+      if (type === "revoke" && ++revocations === 2)
+        thief = await openPerson(service, "alice", { file: "thief", recovery })
+    }
+    await comeBack(dialog, recovery, { revokes: true })
+    await you(alice).waitFor()
+    await assert.rejects(thief!.sync(), { code: "REVOKED" })
+    await assert.rejects(oldest.sync(), { code: "REVOKED" })
+    assert.equal(await alice.page.locator(".own-devices li.is-revoked").count(), 4)
+  })
+
   it("goes on as the name after a reload between coming back and revoking", async () => {
     await using service = new Service()
     await service.start()
