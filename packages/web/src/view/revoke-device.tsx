@@ -10,7 +10,7 @@ import { recoveryProblem, useTypedKey, WholeKeyField } from "./recovery-field.js
 
 export interface RevokedDevice {
   readonly device: OwnDevice
-  /** It came before this device: the recovery key alone can do it. */
+  /** It came before this device, or by the recovery key: that alone can do it. */
   readonly byKey: boolean
 }
 
@@ -82,7 +82,8 @@ export function RevokeDevice({ profile, device, devices, byKey, onDone, onDoubt,
           )
         )}
         <div class="dialog-actions">
-          <button type="button" class="button" onClick={onClose}>
+          {/* Where no key is asked for, Enter is to do nothing that cannot be undone. */}
+          <button type="button" class="button" onClick={onClose} {...(!byKey && { "data-first": true })}>
             {words().page.cancel}
           </button>
           <button type="submit" class="button button-danger" disabled={isRevoking || (byKey && typed.isEmpty)}>

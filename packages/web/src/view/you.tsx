@@ -184,6 +184,8 @@ function DeviceList({ profile, devices, hasRecovery, onRevoke }: DeviceListProps
       {devices.map((device, at) => {
         const { id, signatureKey, registeredAt, endorsedBy, isThisDevice, revoked } = device
         const code = profile.headless.keyCode(profile.name, signatureKey)
+        // What the key has brought only the key revokes.
+        const byKey = at < own || device.recovered
         const isStrange = endorsedBy === undefined && at > 0 && !isThisDevice
         const notes = [
           ...(isThisDevice ? [partWords().you.thisDevice] : []),
@@ -201,18 +203,16 @@ function DeviceList({ profile, devices, hasRecovery, onRevoke }: DeviceListProps
                 {notes.map((note) => `, ${note}`).join("")}
               </span>
             </span>
-            {revoked === undefined && at !== own && (at > own || hasRecovery) && (
+            {revoked === undefined && at !== own && (!byKey || hasRecovery) && (
               <button
                 type="button"
                 class="button button-danger-quiet"
-                aria-label={
-                  at > own
-                    ? partWords().you.revokeNamed(code.slice(0, CODE_IN_LABEL))
-                    : partWords().you.revokeByKeyNamed(code.slice(0, CODE_IN_LABEL))
-                }
-                onClick={() => onRevoke({ device, byKey: at < own })}
+                aria-label={(byKey ? partWords().you.revokeByKeyNamed : partWords().you.revokeNamed)(
+                  code.slice(0, CODE_IN_LABEL),
+                )}
+                onClick={() => onRevoke({ device, byKey })}
               >
-                {at > own ? partWords().you.revoke : partWords().you.revokeByKey}
+                {byKey ? partWords().you.revokeByKey : partWords().you.revoke}
               </button>
             )}
             {revoked === undefined && at < own && (
