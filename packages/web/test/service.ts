@@ -3,7 +3,6 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type * as authentication from "@conclave/auth"
-import { type AuthRequest, authRequests } from "@conclave/contracts/auth"
 import { nodeProvider } from "@conclave/crypto/node"
 import type * as delivery from "@conclave/delivery"
 import { type Conclave, createServer, type Listener } from "@conclave/server"
@@ -11,6 +10,9 @@ import { authStore, type Database, deliveryStore, openDatabase } from "@conclave
 
 /** The built page. */
 export const builtPage = fileURLToPath(new URL("../../../dist", import.meta.url))
+
+/** What the Authentication Service stores. */
+type Written = "register" | "revoke" | "setRecoveryKey"
 
 export interface ServiceOptions {
   readonly limits?: Partial<delivery.DeliveryLimits>
@@ -27,10 +29,10 @@ export class Service implements AsyncDisposable {
   readonly #conclave: Promise<Conclave>
   #listener: Listener | undefined
   #port = 0
-  /** The Authentication Service does nothing about a request before that, */
-  before: ((type: AuthRequest["type"]) => Promise<void> | undefined) | undefined
-  /** and does not say before this what it has done. */
-  after: ((type: AuthRequest["type"]) => Promise<void> | undefined) | undefined
+  /** The Authentication Service does not store before that, */
+  before: ((type: Written) => Promise<void> | undefined) | undefined
+  /** and does not say before this what it has stored. */
+  after: ((type: Written) => Promise<void> | undefined) | undefined
   readonly #guests: AsyncDisposable[] = []
   #lies = false
   #newer = false
@@ -46,14 +48,21 @@ export class Service implements AsyncDisposable {
     }
     const ordering = deliveryStore(this.#database, (...parts) => crypto.hashes["SHA-256"]!.digest(...parts))
     this.#conclave = createServer({
-      stores: { delivery: ordering, auth: { ...directory, register } },
+      stores: {
+        delivery: ordering,
+        auth: {
+          ...directory,
+          register: (device) => this.#late("register", () => register(device)),
+          revoke: (...given) => this.#late("revoke", () => directory.revoke(...given)),
+          setRecoveryKey: (...given) => this.#late("setRecoveryKey", () => directory.setRecoveryKey(...given)),
+        },
+      },
       page,
       limits: { delivery: limits, listener: { closeTimeoutMilliseconds: 100 } },
       onError: (error) => this.faults.push(error),
       wrap: (services) => ({
         ...services,
         delivery: (request, context) => (this.#newer ? update() : services.delivery(request, context)),
-        auth: (request, context) => this.#late(request, () => services.auth(request, context)),
       }),
     })
   }
@@ -67,13 +76,11 @@ export class Service implements AsyncDisposable {
     this.#guests.push(guest)
   }
 
-  async *#late(request: Uint8Array, answer: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    const { type } = authRequests.decode(request)
+  async #late<T>(type: Written, write: () => Promise<T>): Promise<T> {
     await this.before?.(type)
-    for await (const answered of answer()) {
-      await this.after?.(type)
-      yield answered
-    }
+    const written = await write()
+    await this.after?.(type)
+    return written
   }
 
   /** From here on the Delivery Service speaks newer versions only. */
