@@ -280,6 +280,18 @@ describe("a wish", () => {
     assert.deepEqual(failed.names, ["nobody"])
   })
 
+  it("to invite several people names all whom nobody knows, and invites none of them", async () => {
+    await using world = new World()
+    const alice = await world.open("alice")
+    await world.open("bob")
+    const team = await alice.createConversation({})
+    const all = ["x", "bob", "y"] as const
+    await assert.rejects(team.invite(...all), { code: "UNKNOWN_NAME", message: "nobody is called x or y" })
+    assert.deepEqual(team.members, ["alice"])
+    const [failed] = await taken(alice)
+    assert.ok(failed?.type === "failed" && failed.reason === "nobody is called x or y")
+  })
+
   it("that has come true already is no error", async () => {
     await using world = new World()
     const [alice] = [await world.open("alice"), await world.open("bob")]

@@ -173,3 +173,50 @@ describe("a recovery key", () => {
     assert.equal(asked, 3)
   })
 })
+
+describe("somebody who comes back by a recovery key", () => {
+  /** Bob's laptop is lost. By `auth` a registration comes to the directory, and its answer never back. */
+  async function lost(world: World) {
+    const laptop = await world.open("bob")
+    const alice = await world.open("alice")
+    await alice.createConversation({ title: "team", members: ["bob"] })
+    await settle(alice, laptop)
+    const text = laptop.recovery.make()
+    await laptop.recovery.set(text)
+    const old = await idOf(laptop)
+    await laptop.close()
+    world.now += 1_000
+    const line = world.transport("auth")
+    const auth = {
+      ...line,
+      request: async (...[body, options]: Parameters<Transport["request"]>) => {
+        const answer = await line.request(body, options)
+        if (authRequests.decode(body).type === "register") throw new Error("the line is gone")
+        return answer
+      },
+    }
+    const profile = new MemoryProfile()
+    const open = (options: Partial<ClientOptions>) => world.open("bob", { store: memoryStore(profile), ...options })
+    return { text, old, auth, open }
+  }
+
+  it("and hears no answer goes on at the next opening without it: the device came with the key, and nothing is an alarm", async () => {
+    await using world = new World({ inMemory: true })
+    const { text, old, auth, open } = await lost(world)
+    await assert.rejects(open({ recovery: text, auth }), { code: "UNAVAILABLE" })
+    const back = await open({})
+    for (let hours = 0; hours < 2; hours++) {
+      world.now += HOUR
+      await back.sync()
+    }
+    const said = (await taken(back)).map((it) => (it.type === "recoveryKey" ? `${it.type} ${it.change}` : it.type))
+    assert.deepEqual(said, ["keyChanged"], "the lost device is not known here")
+    const own = (await back.ownDevices()).find((it) => it.isThisDevice)!
+    assert.equal(own.recovered, true)
+    await back.recovery.revokeDevice(old, text)
+    assert.deepEqual(
+      (await back.ownDevices()).map((it) => it.revoked !== undefined),
+      [true, false],
+    )
+  })
+})

@@ -49,6 +49,12 @@ describe("reasons in German", () => {
 
   it("have a reason of their own inside, which is quoted where it is not known", () => {
     assert.equal(reason("nobody is called dave"), "niemand heißt dave")
+    assert.equal(reason("nobody is called a, b or c"), "niemand heißt a, b oder c")
+    assert.equal(
+      reason("nobody is called a, b, or any of 3 other names"),
+      "niemand heißt a, b, und auch 3 weitere Namen gibt es nicht",
+    )
+    assert.match(reason("a, b cannot be added at present") ?? "", /^nicht hinzuzufügen, .*: a, b$/)
     assert.equal(
       reason("the service refused it: forbidden: the pass is not good"),
       "der Dienst hat es abgelehnt: Der Ausweis gilt nicht",

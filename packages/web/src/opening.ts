@@ -83,9 +83,9 @@ export class Opening {
   /** The user wants the page in another tab. What has only begun here is not left half done. */
   async #giveUp(): Promise<void> {
     const { phase } = this
-    if (phase.type !== "open") return
+    if (phase.type !== "open" && phase.type !== "welcome") return
     this.#enter({ type: "elsewhere" })
-    await phase.profile.close().catch(() => {})
+    if (phase.type === "open") await phase.profile.close().catch(() => {})
     this.#release()
     if (await this.#take()) await this.#begin()
   }
@@ -140,7 +140,8 @@ export class Opening {
   }
 
   #fail(name: string, registered: boolean, error: unknown): void {
-    if (error instanceof ClientError && error.code === "NAME_TAKEN") {
+    // A key that was revoked before its first opening came to an end has never been used: what is left is the name.
+    if (error instanceof ClientError && (error.code === "NAME_TAKEN" || error.code === "REVOKED")) {
       forgetChosenName()
       const { nameTaken, keysGone } = words().start
       const problem = (registered ? keysGone : nameTaken)(isolated(name))

@@ -152,7 +152,7 @@ describe("the language of the page", { skip: noBrowser, timeout: 180_000 }, () =
     await page.getByLabel("Titel").first().fill("Lesekreis")
     await page.getByLabel("Personen").fill("bob, niemand-heisst-so")
     await page.getByRole("button", { name: "Anlegen", exact: true }).click()
-    await page.getByText("Mindestens einen dieser Namen gibt es hier nicht.").waitFor()
+    await page.getByText("Niemand heißt niemand-heisst-so. Bitte die Person").waitFor()
     await fits(anna, "new-conversation")
     await page.getByLabel("Personen").fill("bob")
     await page.getByRole("button", { name: "Anlegen", exact: true }).click()

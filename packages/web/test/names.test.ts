@@ -139,6 +139,34 @@ describe("names that could deceive the page, or break it", { skip: noBrowser, ti
     )
   })
 
+  it("that nobody has, or that are none, are all named where several are given, and none of the others is added", async () => {
+    await open("carol")
+    const { page } = alice
+    await page.getByRole("button", { name: "New conversation" }).first().click()
+    const dialog = page.getByRole("dialog")
+    await dialog.getByLabel("Title").fill("several")
+    await dialog.getByLabel("People").fill("carol x\u3164 y\u3164")
+    await dialog.getByRole("button", { name: "Create", exact: true }).click()
+    await problem(/^“.?x.*”: It contains U\+3164, .* “.?y.*”: It contains U\+3164, /).waitFor()
+    await dialog.getByLabel("People").fill("nobody-1 carol nobody-2")
+    await dialog.getByRole("button", { name: "Create", exact: true }).click()
+    await problem(/^Nobody is called nobody-1 or nobody-2\. Ask them to/).waitFor()
+    await dialog.getByRole("button", { name: "Cancel" }).click()
+    await alice.createConversation("several")
+    await alice.showGroup()
+    const field = page.getByLabel("Invite by name")
+    await field.fill("nobody-1 carol nobody-2")
+    await page.getByRole("button", { name: "Invite", exact: true }).click()
+    const outcome = page.locator(".invitation").getByRole("status")
+    await outcome.getByText(/^Nobody is called nobody-1 or nobody-2\. Ask them .* Nobody was added\.$/).waitFor()
+    assert.equal(await field.inputValue(), "nobody-1 carol nobody-2")
+    await alice.notice("nobody-2 could not be added: nobody is called nobody-1 or nobody-2.").waitFor()
+    assert.equal(await alice.member("carol").count(), 0)
+    await field.fill("carol nobody-2")
+    await page.getByRole("button", { name: "Invite", exact: true }).click()
+    await outcome.getByText(/^Nobody is called nobody-2\. /).waitFor()
+  })
+
   it("do not help to hide a message: not even an id that is repeated does", async () => {
     let repeated: Uint8Array | undefined
     const bob = others.find(({ name }) => name === "bob")!

@@ -11,6 +11,9 @@ import { authStore, type Database, deliveryStore, openDatabase } from "@conclave
 /** The built page. */
 export const builtPage = fileURLToPath(new URL("../../../dist", import.meta.url))
 
+/** What the Authentication Service stores. */
+type Written = "register" | "revoke" | "setRecoveryKey"
+
 export interface ServiceOptions {
   readonly limits?: Partial<delivery.DeliveryLimits>
   /** The folder of the page. */
@@ -26,6 +29,10 @@ export class Service implements AsyncDisposable {
   readonly #conclave: Promise<Conclave>
   #listener: Listener | undefined
   #port = 0
+  /** The Authentication Service does not store before that, */
+  before: ((type: Written) => Promise<void> | undefined) | undefined
+  /** and does not say before this what it has stored. */
+  after: ((type: Written) => Promise<void> | undefined) | undefined
   readonly #guests: AsyncDisposable[] = []
   #lies = false
   #newer = false
@@ -41,7 +48,15 @@ export class Service implements AsyncDisposable {
     }
     const ordering = deliveryStore(this.#database, (...parts) => crypto.hashes["SHA-256"]!.digest(...parts))
     this.#conclave = createServer({
-      stores: { delivery: ordering, auth: { ...directory, register } },
+      stores: {
+        delivery: ordering,
+        auth: {
+          ...directory,
+          register: (device) => this.#late("register", () => register(device)),
+          revoke: (...given) => this.#late("revoke", () => directory.revoke(...given)),
+          setRecoveryKey: (...given) => this.#late("setRecoveryKey", () => directory.setRecoveryKey(...given)),
+        },
+      },
       page,
       limits: { delivery: limits, listener: { closeTimeoutMilliseconds: 100 } },
       onError: (error) => this.faults.push(error),
@@ -59,6 +74,13 @@ export class Service implements AsyncDisposable {
   /** Somebody without a browser, who leaves before the service ends: also where a test ended too early to say goodbye. */
   receive(guest: AsyncDisposable): void {
     this.#guests.push(guest)
+  }
+
+  async #late<T>(type: Written, write: () => Promise<T>): Promise<T> {
+    await this.before?.(type)
+    const written = await write()
+    await this.after?.(type)
+    return written
   }
 
   /** From here on the Delivery Service speaks newer versions only. */

@@ -4,6 +4,7 @@ import { eventually } from "./eventually.js"
 import { everyLook } from "./looks.js"
 import { believeAllDevices, joined, openPerson } from "./people.js"
 import { noBrowser, Person } from "./person.js"
+import { comeBack, devices, strangers, wayBack } from "./returning.js"
 import { Service } from "./service.js"
 
 describe("every state of the page", {
@@ -203,5 +204,37 @@ describe("every state of the page", {
     await alice.say("Written without the service")
     await page.getByText("The service cannot be reached.").waitFor({ timeout: 30_000 })
     await everyLook(alice, "offline")
+  })
+
+  it("fits every width in every colour: the way back where the service stops in the middle", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    const { recovery } = await strangers(service)
+    const dialog = await wayBack(alice)
+    let revocations = 0
+    service.before = (type) => (type === "revoke" && ++revocations === 2 ? new Promise(() => {}) : undefined)
+    await comeBack(dialog, recovery, { revokes: true })
+    await dialog.getByText("1 of 3 is revoked").waitFor()
+    await everyLook(alice, "revoking")
+    await service.stop()
+    await dialog.getByRole("alert").waitFor({ timeout: 60_000 })
+    await everyLook(alice, "half-revoked")
+    await dialog.getByRole("button", { name: "Look at my devices" }).click()
+    await dialog.waitFor({ state: "detached" })
+  })
+
+  it("fits every width in every colour: which devices are kept where another one is revoked", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    const { recovery } = await devices(service)
+    await comeBack(await wayBack(alice), recovery)
+    const oldest = alice.page.locator(".own-devices li").filter({ hasText: "the oldest" })
+    await oldest.getByRole("button", { name: "Revoke with the recovery key" }).click()
+    await alice.page.getByRole("dialog").getByRole("checkbox").first().check()
+    await everyLook(alice, "revoke")
   })
 })

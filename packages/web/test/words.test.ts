@@ -119,6 +119,10 @@ describe("what has happened, in a sentence", () => {
     const failed = (more: object) => told({ type: "failed", wish: "invite", names: ["bob"], ...more })[0]
     assert.equal(failed({ code: "UNKNOWN_NAME", reason: "x" }), "bob could not be added: nobody has that name.")
     assert.equal(
+      failed({ names: ["bob", "x"], code: "UNKNOWN_NAME", reason: "nobody is called x" }),
+      "bob and x could not be added: nobody is called x.",
+    )
+    assert.equal(
       failed({ code: "REFUSED", reason: "their inbox is full" }),
       "bob could not be added: their inbox is full.",
     )

@@ -2,6 +2,7 @@ import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
 import { decodeKeyPackage, type LeafNode } from "@conclave/mls"
 import { hex } from "../bytes.js"
+import { nobodyIsCalled } from "../identity/names.js"
 import type { Claimed, WishOf } from "../records/records.js"
 import type { ClaimedPackage, Listed, Question, Wanted } from "./question.js"
 import type { Inviting, Why } from "./state.js"
@@ -43,14 +44,17 @@ function devicesOf({ state, moment }: Turn, wish: InviteWish, inviting: Inviting
   const wanted: Wanted[] = []
   const claimed = new Map(wish.claimed.map((it) => [hex(it.signatureKey), it]))
   const unreachable = new Set(inviting.unreachable.map(hex))
+  // All of them: who invites several people is to look after the names once.
+  const unknown: string[] = []
+  const without: string[] = []
   for (const name of wish.names) {
     const listed: Listed | undefined = inviting.listed?.get(name)
     if (listed === undefined || "failure" in listed) {
       return { why: { code: listed?.failure.code ?? "REFUSED", reason: listed?.failure.message ?? "no answer" } }
     }
     const devices = listed.devices.filter(({ cipherSuite }) => cipherSuite === suite)
-    if (devices.length === 0) return { why: { code: "UNKNOWN_NAME", reason: `nobody is called ${name}` } }
-    let isReachable = false
+    if (devices.length === 0) unknown.push(name)
+    let isReachable = devices.length === 0
     for (const { deviceId, signatureKey } of devices) {
       const key = hex(signatureKey)
       const known = claimed.get(key)
@@ -65,7 +69,11 @@ function devicesOf({ state, moment }: Turn, wish: InviteWish, inviting: Inviting
         wanted.push({ name, deviceId, signatureKey })
       }
     }
-    if (!isReachable) return { why: { code: "NO_KEY_PACKAGE", reason: `${name} cannot be added at present` } }
+    if (!isReachable) without.push(name)
+  }
+  if (unknown.length > 0) return { why: { code: "UNKNOWN_NAME", reason: nobodyIsCalled(unknown) } }
+  if (without.length > 0) {
+    return { why: { code: "NO_KEY_PACKAGE", reason: `${without.join(", ")} cannot be added at present` } }
   }
   return { ready, wanted }
 }

@@ -1,5 +1,5 @@
 import { ClientError } from "../errors.js"
-import { requireName } from "../identity/names.js"
+import { nobodyIsCalled, requireName } from "../identity/names.js"
 import { concurrently } from "../service/concurrently.js"
 import type { Means } from "./driver.js"
 import { type ConversationHandle, requireTitle } from "./handle.js"
@@ -31,8 +31,6 @@ export async function createConversation(
   return conversation
 }
 
-const NAMES_SHOWN_MAX = 5
-
 /** Throws `ClientError` `UNKNOWN_NAME` where the directory lists no device of a name. */
 export async function requireKnown(
   { directory, signal }: Pick<Means, "directory" | "signal">,
@@ -41,8 +39,5 @@ export async function requireKnown(
   const found = await concurrently(names, (name) => directory.devices(name, signal))
   const missing = names.filter((_, at) => found[at]!.length === 0)
   if (missing.length === 0) return
-  const shown = missing.slice(0, NAMES_SHOWN_MAX)
-  const more = missing.length - shown.length
-  const all = more > 0 ? `${shown.join(", ")}, or any of ${more} other names` : shown.join(" or ")
-  throw new ClientError("UNKNOWN_NAME", `nobody is called ${all}`)
+  throw new ClientError("UNKNOWN_NAME", nobodyIsCalled(missing))
 }

@@ -34,7 +34,7 @@ import type { Means } from "./driver.js"
 import { groupOptionsOf } from "./group-options.js"
 import { ConversationHandle } from "./handle.js"
 import { Inbox } from "./inbox.js"
-import { introduce } from "./introducing.js"
+import { introduce, type Starting } from "./introducing.js"
 import { defaultInvitationLimits, Invitations } from "./invitations.js"
 import { devicesOf, knowing, requireSpeaking, requireUnrevoked } from "./knowing.js"
 import { observing } from "./observing.js"
@@ -48,7 +48,7 @@ import { SignalListeners } from "./signal-listeners.js"
 import { Signals } from "./signals.js"
 import { Stream } from "./stream.js"
 
-export interface DeviceOptions extends Omit<ClientOptions, "store"> {
+export interface DeviceOptions extends Omit<ClientOptions, "store" | "recovery"> {
   readonly timers: Timers
   readonly step: typeof step
   readonly slicing: Slicing
@@ -197,7 +197,7 @@ export class Device implements Client {
   }
 
   /** Half-done work first: the registration; then the conversations, which know their own. */
-  async start(signal: AbortSignal | undefined): Promise<void> {
+  async start({ recovery, signal }: Starting): Promise<void> {
     await this.#load()
     if (!this.#means.transactions.profile.registered) {
       const parts = {
@@ -207,7 +207,7 @@ export class Device implements Client {
         recovering: this.recovery,
       }
       const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
-      await introduce(parts, this.#options, until)
+      await introduce(parts, { ...this.#options, recovery }, until)
     }
     this.#means.store.lost.then((reason) => this.#end(reason))
     const { suite } = this.#means.transactions.profile

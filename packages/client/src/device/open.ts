@@ -29,7 +29,8 @@ export interface Surroundings {
 
 /** Opens a profile, or makes it: see `Client.open`. */
 export async function openDevice(
-  options: ClientOptions,
+  // Apart from what the device holds as long as it is open: it is not kept.
+  { recovery, ...options }: ClientOptions,
   { timers = platformTimers, step: takeStep = step, slicing = slicingBy(timers) }: Partial<Surroundings> = {},
 ): Promise<Client> {
   const random = options.random ?? ((length: number) => options.provider.random(length))
@@ -58,7 +59,7 @@ export async function openDevice(
       ...{ timers, step: takeStep, slicing, log },
     })
     closers.push(() => device.close())
-    await device.start(options.signal)
+    await device.start({ recovery, signal: options.signal })
     return device
   } catch (error) {
     const frames = error instanceof ClientError || error instanceof TypeError ? undefined : framesOf(error)

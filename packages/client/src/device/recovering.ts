@@ -1,5 +1,6 @@
 import type { RecoveryKey } from "@conclave/contracts/auth"
 import type { OwnDevice, Recovery } from "../client.js"
+import { ClientError } from "../errors.js"
 import type { Recoveries } from "../identity/recoveries.js"
 import { makeRecoveryText } from "../identity/recovery-text.js"
 import type { Transaction, Transactions } from "../journal/transactions.js"
@@ -44,7 +45,7 @@ export class Recovering implements Recovery {
 
   async set(text: string, { replaces, signal }: Parameters<Recovery["set"]>[1] = {}): Promise<void> {
     const { transactions } = this.#options
-    const { setRecoveryKey } = await import("./recovery-calls.js")
+    const { setRecoveryKey } = await loadCalls()
     const keys = await setRecoveryKey(this.#options, { text, replaces }, this.#until(signal))
     await transactions.run(undefined, (transaction) => this.trust(transaction, keys))
     transactions.notify()
@@ -70,7 +71,7 @@ export class Recovering implements Recovery {
 
   /** See `openRecovery`. */
   async open(text: string, signal: AbortSignal): Promise<OpenedRecovery> {
-    const { openRecovery } = await import("./recovery-calls.js")
+    const { openRecovery } = await loadCalls()
     return await openRecovery(this.#options, text, signal)
   }
 
@@ -83,5 +84,14 @@ export class Recovering implements Recovery {
   #until(signal: AbortSignal | undefined): AbortSignal {
     const { signal: closing } = this.#options
     return signal === undefined ? closing : AbortSignal.any([closing, signal])
+  }
+}
+
+/** Bundlers make a file of its own of it, which may be out of reach: that says nothing of what was typed. */
+async function loadCalls(): Promise<typeof import("./recovery-calls.js")> {
+  try {
+    return await import("./recovery-calls.js")
+  } catch (error) {
+    throw new ClientError("UNAVAILABLE", "a part of this program cannot be loaded", error)
   }
 }

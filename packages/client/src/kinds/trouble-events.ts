@@ -133,7 +133,10 @@ export const troubleEvents = {
     fields: { conversation, wish: word(wishNames), names: texts, code: word(clientErrorCodes), reason: text },
     severity: "warning",
     words({ wish, names, code, reason }, reader) {
-      const why = failureReasons.get(code) ?? (reason === "" ? "the service refused" : reader.reason(reason))
+      // Of several people, only some may be meant.
+      const isOfSome = names.length > 1 && reason !== "" && (code === "UNKNOWN_NAME" || code === "NO_KEY_PACKAGE")
+      const known = isOfSome ? undefined : failureReasons.get(code)
+      const why = known ?? (reason === "" ? "the service refused" : reader.reason(reason))
       return [`${wishWords(wish).failed(names, reader)}: ${why}`]
     },
   }),

@@ -11,11 +11,18 @@ function within(text: string): string {
 
 /** The client's own reasons, recognized by their words: the first row that fits. */
 const clientRows: readonly Row[] = [
-  [/^nobody is called (.+)$/, (who) => `niemand heißt ${who}`],
+  [
+    /^nobody is called (.+), or any of (\d+) other names$/,
+    (who, more) => `niemand heißt ${who}, und auch ${more} weitere Namen gibt es nicht`,
+  ],
+  // No name has a space.
+  [/^nobody is called (.+)$/, (who) => `niemand heißt ${who.replaceAll(" or ", " oder ")}`],
+  [/^(.+) cannot be added at present$/, (who) => `nicht hinzuzufügen, weil kein Schlüssel dafür übrig ist: ${who}`],
   [
     /^the name (\S+) is taken: .*$/,
     (who) => `den Namen ${who} hat schon jemand, mit dem Schlüssel eines anderen Profils`,
   ],
+  [/^a part of this program cannot be loaded$/, () => "ein Teil dieses Programms lässt sich nicht laden"],
   [/^(.+) is not in this conversation$/, (who) => `${who} ist nicht in dieser Unterhaltung`],
   [/^(?:the invitation|this invitation) was declined$/, () => "diese Einladung wurde abgelehnt"],
   [/^this invitation has not been accepted$/, () => "diese Einladung ist noch nicht angenommen"],

@@ -1,6 +1,7 @@
 import type { EventReader, ToldEvent } from "@conclave/client"
 import { has, one, place, several, somebody } from "./people.js"
-import { refusalSentences } from "./refusals.js"
+import { reason as germanReason } from "./reasons.js"
+import { capitalized, refusalSentences } from "./refusals.js"
 
 type Of<T extends ToldEvent["type"]> = Extract<ToldEvent, { readonly type: T }>
 type Sentences = readonly string[]
@@ -88,6 +89,10 @@ const reasons: Readonly<Partial<Record<Of<"failed">["code"], string>>> = {
 }
 
 export function failed({ wish, names, code, reason }: Of<"failed">, reader: EventReader): Sentences {
+  // Of several people, only some may be meant.
+  const isOfSome = names.length > 1 && (code === "UNKNOWN_NAME" || code === "NO_KEY_PACKAGE")
+  const some = isOfSome ? germanReason(reason) : undefined
+  if (some !== undefined) return [`${wishes[wish].failed(names, reader)}: ${reader.reason(capitalized(some))}`]
   const why = reasons[code] ?? refusalSentences(reader.reason(reason))[0] ?? "Der Dienst hat es abgelehnt"
   return [`${wishes[wish].failed(names, reader)}: ${why}`]
 }

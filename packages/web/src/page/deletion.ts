@@ -31,8 +31,8 @@ async function databaseNames(): Promise<readonly string[]> {
   return databases.flatMap(({ name }) => (name !== undefined && DATABASES.test(name) ? name : []))
 }
 
-/** A database that another tab has open goes when that tab does; it is not waited for. */
-function deleteDatabase(name: string): Promise<boolean> {
+/** Whether it is gone. One that another tab has open goes when that tab does; it is not waited for. */
+export function deleteDatabase(name: string): Promise<boolean> {
   return new Promise((resolve) => {
     const request = indexedDB.deleteDatabase(name)
     setTimeout(() => resolve(false), WAIT_MILLISECONDS)

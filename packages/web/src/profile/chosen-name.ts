@@ -1,6 +1,7 @@
 import { ClientError, isName, judgeDisplayName, judgeName, normalizeName } from "@conclave/client/browser"
 import { sentence } from "../words/sentence.js"
 import { words } from "../words/words.js"
+import { quoted } from "./words.js"
 
 /**
  * The name under which this browser speaks, so that a reload goes on with it. It is kept from the moment it is chosen:
@@ -65,6 +66,15 @@ export function typedNames(text: string): readonly string[] {
         .filter(Boolean),
     ),
   ]
+}
+
+/** Which of several names cannot be any, and why, in sentences; or `undefined`. */
+export function namesProblem(names: readonly string[]): string | undefined {
+  const wrong = names.flatMap((name) => {
+    const why = nameProblem(name)
+    return why === undefined ? [] : [`${quoted(name)}: ${why}`]
+  })
+  return wrong.length === 0 ? undefined : wrong.join(" ")
 }
 
 function inSentences(fault: string): string {

@@ -21,7 +21,11 @@ export function problem(error: unknown, about: { readonly names?: readonly strin
   const { problems } = words()
   const message = shownText(error instanceof Error ? error.message : String(error), REASON_LENGTH_SHOWN)
   const code = error instanceof ClientError ? error.code : "other"
-  return problems[code]({ who: list(about.names ?? []), message })
+  const { names = [] } = about
+  // Of several people, whom it says; no name has a space or a comma.
+  const said = String(error).split(/,? /)
+  const meant = names.filter((name) => said.includes(name))
+  return problems[code]({ who: list(meant.length > 0 ? meant : names), message })
 }
 
 /** Why a message was not sent. */

@@ -1,8 +1,8 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useEffect, useId, useState } from "preact/hooks"
-import { nameProblem, typedNames } from "../profile/chosen-name.js"
+import { namesProblem, typedNames } from "../profile/chosen-name.js"
 import type { Profile } from "../profile/profile.js"
-import { listOf, problem, quoted, titleOf } from "../profile/words.js"
+import { listOf, problem, titleOf } from "../profile/words.js"
 import { words } from "../words/words.js"
 import { Confirmation } from "./dialog.js"
 import { BackIcon, KeyIcon, LeaveIcon, TreeIcon } from "./icons.js"
@@ -99,9 +99,9 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
   const submit = async (event: Event) => {
     event.preventDefault()
     const names = typedNames(text)
-    const wrong = names.map((name) => ({ name, why: nameProblem(name) })).find(({ why }) => why !== undefined)
+    const wrong = namesProblem(names)
     if (names.length === 0) return setOutcome({ good: false, words: words().members.inviteNobody })
-    if (wrong !== undefined) return setOutcome({ good: false, words: `${quoted(wrong.name)}: ${wrong.why}` })
+    if (wrong !== undefined) return setOutcome({ good: false, words: wrong })
     const present = names.filter((name) => conversation.members.includes(name))
     if (present.length === names.length) {
       return setOutcome({
@@ -116,7 +116,9 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
       setText("")
       setOutcome({ good: true, words: words().members.added(listOf(names, profile)) })
     } catch (error) {
-      setOutcome({ good: false, words: problem(error, { names }) })
+      const why = problem(error, { names })
+      // All of them are invited, or none.
+      setOutcome({ good: false, words: names.length > 1 ? `${why} ${words().members.nobodyAdded}` : why })
     } finally {
       setWaiting(false)
     }

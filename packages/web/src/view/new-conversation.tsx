@@ -1,8 +1,8 @@
 import { ClientError, type ClientErrorCode } from "@conclave/client/browser"
 import { useEffect, useId, useRef, useState } from "preact/hooks"
-import { nameProblem, typedNames } from "../profile/chosen-name.js"
+import { namesProblem, typedNames } from "../profile/chosen-name.js"
 import type { Profile } from "../profile/profile.js"
-import { problem, quoted } from "../profile/words.js"
+import { problem } from "../profile/words.js"
 import { words } from "../words/words.js"
 import { Dialog } from "./dialog.js"
 import { goTo } from "./route.js"
@@ -32,8 +32,8 @@ export function NewConversation({ profile, onClose }: { readonly profile: Profil
   const submit = async (event: Event) => {
     event.preventDefault()
     const members = typedNames(people)
-    const wrong = members.map((name) => ({ name, why: nameProblem(name) })).find(({ why }) => why !== undefined)
-    if (wrong !== undefined) return setTrouble({ text: `${quoted(wrong.name)}: ${wrong.why}`, isOfPeople: true })
+    const wrong = namesProblem(members)
+    if (wrong !== undefined) return setTrouble({ text: wrong, isOfPeople: true })
     setTrouble(undefined)
     setCreating(true)
     const { client } = profile

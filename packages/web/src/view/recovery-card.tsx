@@ -9,15 +9,24 @@ import type { Own } from "./use-own.js"
 export function RecoveryCard({ profile, own }: { readonly profile: Profile; readonly own: Own }) {
   const [isOpen, setOpen] = useState(false)
   const [isDone, setDone] = useState(false)
+  // It goes on where the dialog is closed meanwhile: a second key beside it would be on a paper that is worth nothing.
+  const [isSetting, setSetting] = useState(false)
   const { listed, ask } = own
   const said = partWords().recovery
   const hasOne = typeof listed !== "string" && listed.hasRecovery
   const isOldest =
     typeof listed !== "string" && listed.devices.find(({ revoked }) => revoked === undefined)?.isThisDevice === true
-  const done = () => {
-    setOpen(false)
-    setDone(true)
-    ask()
+  const bind = async (text: string, before: string) => {
+    setDone(false)
+    setSetting(true)
+    try {
+      await profile.client.recovery.set(text, hasOne ? { replaces: before } : {})
+      setOpen(false)
+      setDone(true)
+    } finally {
+      setSetting(false)
+      ask()
+    }
   }
   return (
     <section class="card" aria-labelledby="you-recovery">
@@ -33,8 +42,8 @@ export function RecoveryCard({ profile, own }: { readonly profile: Profile; read
           </p>
           {hasOne || isOldest ? (
             <div class="action-row">
-              <button type="button" class="button" onClick={() => setOpen(true)}>
-                {hasOne ? said.replace : said.make}
+              <button type="button" class="button" disabled={isSetting} onClick={() => setOpen(true)}>
+                {isSetting ? said.setting : hasOne ? said.replace : said.make}
               </button>
             </div>
           ) : (
@@ -45,7 +54,7 @@ export function RecoveryCard({ profile, own }: { readonly profile: Profile; read
       <p class="field-good" role="status">
         {isDone ? said.done : ""}
       </p>
-      {isOpen && <RecoveryDialog profile={profile} replaces={hasOne} onDone={done} onClose={() => setOpen(false)} />}
+      {isOpen && <RecoveryDialog profile={profile} replaces={hasOne} bind={bind} onClose={() => setOpen(false)} />}
     </section>
   )
 }

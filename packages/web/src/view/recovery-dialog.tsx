@@ -5,61 +5,59 @@ import { askedGroups, groupsOf, isSameGroup } from "../profile/recovery-key.js"
 import { isolated } from "../profile/words.js"
 import { list, partWords } from "../words/words.js"
 import { Dialog } from "./dialog.js"
-import { KeyField, recoveryProblem, WholeKeyField } from "./recovery-field.js"
+import { KeyField, recoveryProblem, useTypedKey, WholeKeyField } from "./recovery-field.js"
 
 export interface RecoveryDialogProps {
   readonly profile: Profile
   /** The name has one already, which has to be typed first. */
   readonly replaces: boolean
-  readonly onDone: () => void
+  /** Resolves when it is the key of the name; `before` is the one that it replaces. */
+  readonly bind: (text: string, before: string) => Promise<void>
   readonly onClose: () => void
 }
 
 type Step = "before" | "write" | "check"
 
 /** Makes a recovery key: shows it, lets the person write it down, asks for three of its groups, and binds it only then. */
-export function RecoveryDialog({ profile, replaces, onDone, onClose }: RecoveryDialogProps) {
+export function RecoveryDialog({ profile, replaces, bind, onClose }: RecoveryDialogProps) {
   const said = partWords().recovery
   const [step, setStep] = useState<Step>(replaces ? "before" : "write")
-  const [before, setBefore] = useState("")
+  const before = useRef("")
   // In memory as long as this dialog is open, and nowhere else.
   const [text] = useState(() => profile.client.recovery.make())
+  const next = (typed: string) => {
+    before.current = typed
+    setStep("write")
+  }
   const title = replaces ? said.replaceTitle : said.make
   return (
     <Dialog title={title} onClose={onClose}>
-      {step === "before" && <Before typed={before} onTyped={setBefore} onNext={() => setStep("write")} />}
+      {step === "before" && <Before onNext={next} />}
       {step === "write" && <Sheet profile={profile} text={text} onNext={() => setStep("check")} />}
       {step === "check" && (
         <Check
           text={text}
-          bind={() => profile.client.recovery.set(text, replaces ? { replaces: before } : {})}
+          bind={() => bind(text, before.current)}
           replaces={replaces}
           onAgain={() => setStep("write")}
-          onDone={onDone}
         />
       )}
     </Dialog>
   )
 }
 
-interface BeforeProps {
-  readonly typed: string
-  readonly onTyped: (typed: string) => void
-  readonly onNext: () => void
-}
-
-function Before({ typed, onTyped, onNext }: BeforeProps) {
+function Before({ onNext }: { readonly onNext: (typed: string) => void }) {
   const said = partWords().recovery
-  const field = useId()
+  const typed = useTypedKey()
   const submit = (event: Event) => {
     event.preventDefault()
-    onNext()
+    onNext(typed.read())
   }
   return (
     <form onSubmit={submit} noValidate>
-      <WholeKeyField id={field} label={said.before} value={typed} onInput={onTyped} trouble="" />
+      <WholeKeyField label={said.before} typed={typed} trouble="" />
       <div class="dialog-actions">
-        <button type="submit" class="button button-primary" disabled={typed.trim() === ""}>
+        <button type="submit" class="button button-primary" disabled={typed.isEmpty}>
           {said.next}
         </button>
       </div>
@@ -82,7 +80,8 @@ function Sheet({ profile, text, onNext }: SheetProps) {
   return (
     <>
       <p class="explanation">{said.write}</p>
-      <div class="recovery-sheet">
+      {/* No service that translates pages reads it. */}
+      <div class="recovery-sheet" translate={false}>
         <p class="only-printed">
           <strong>{said.sheetTitle(isolated(profile.name))}</strong>
         </p>
@@ -110,10 +109,9 @@ interface CheckProps {
   readonly replaces: boolean
   readonly bind: () => Promise<void>
   readonly onAgain: () => void
-  readonly onDone: () => void
 }
 
-function Check({ text, replaces, bind, onAgain, onDone }: CheckProps) {
+function Check({ text, replaces, bind, onAgain }: CheckProps) {
   const said = partWords().recovery
   const groups = groupsOf(text)
   const [asked] = useState(() => askedGroups(groups.length, (length) => crypto.getRandomValues(new Uint8Array(length))))
@@ -129,7 +127,6 @@ function Check({ text, replaces, bind, onAgain, onDone }: CheckProps) {
     setSetting(true)
     try {
       await bind()
-      onDone()
     } catch (error) {
       setTrouble(recoveryProblem(error, replaces))
       setSetting(false)

@@ -4,15 +4,13 @@ import { scannableText } from "../profile/codes.js"
 import { dismissAlertsOf } from "../profile/own-alerts.js"
 import type { Profile } from "../profile/profile.js"
 import { shortTime } from "../profile/time.js"
-import { problem } from "../profile/words.js"
 import { partWords } from "../words/words.js"
 import { Code, CopyButton } from "./code.js"
-import { Confirmation } from "./dialog.js"
 import { DisplayNameDialog } from "./display-name.js"
 import { BackIcon } from "./icons.js"
 import { QrPicture } from "./qr-picture.js"
 import { RecoveryCard } from "./recovery-card.js"
-import { RevokeByKey } from "./revoke-by-key.js"
+import { CODE_IN_LABEL, RevokeDevice, type RevokedDevice } from "./revoke-device.js"
 import { goTo } from "./route.js"
 import { type Own, useOwn } from "./use-own.js"
 
@@ -123,22 +121,17 @@ function OwnKey({ profile }: { readonly profile: Profile }) {
 }
 
 function OwnDevices({ profile, own: { listed, ask } }: { readonly profile: Profile; readonly own: Own }) {
-  const [revoking, setRevoking] = useState<OwnDevice>()
-  const [outcome, setOutcome] = useState<{ readonly good: boolean; readonly words: string }>()
-  const [byKey, setByKey] = useState<OwnDevice>()
-  const didRevoke = (revoked: readonly OwnDevice[]) => {
-    const before = typeof listed === "string" ? [] : listed.devices.filter(isRevoked)
-    dismissAlertsOf(profile, revoked)
-    setOutcome({ good: true, words: partWords().you.didRevoke(revoked.length - before.length) })
+  const [revoking, setRevoking] = useState<RevokedDevice>()
+  const [outcome, setOutcome] = useState("")
+  const devices = typeof listed === "string" ? [] : listed.devices
+  const choose = (chosen: RevokedDevice) => {
+    setOutcome("")
+    setRevoking(chosen)
   }
-  const revoke = async ({ id }: OwnDevice) => {
+  const didRevoke = (revoked: readonly OwnDevice[]) => {
     setRevoking(undefined)
-    setOutcome({ good: true, words: partWords().you.revoking })
-    try {
-      didRevoke(await profile.client.revokeDevice(id))
-    } catch (error) {
-      setOutcome({ good: false, words: problem(error) })
-    }
+    dismissAlertsOf(profile, revoked)
+    setOutcome(partWords().you.didRevoke(revoked.length - devices.filter(isRevoked).length))
     ask()
   }
   return (
@@ -156,32 +149,18 @@ function OwnDevices({ profile, own: { listed, ask } }: { readonly profile: Profi
           </button>
         </div>
       )}
-      {typeof listed !== "string" && (
-        <DeviceList profile={profile} {...listed} onRevoke={setRevoking} onRevokeByKey={setByKey} />
-      )}
-      <p class={outcome === undefined || outcome.good ? "field-good" : "field-problem"} role="status">
-        {outcome?.words ?? ""}
+      {typeof listed !== "string" && <DeviceList profile={profile} {...listed} onRevoke={choose} />}
+      <p class="field-good" role="status">
+        {outcome}
       </p>
       {revoking !== undefined && (
-        <Confirmation
-          title={partWords().you.revokeTitle}
-          action={partWords().you.revokeAction}
-          onConfirm={() => void revoke(revoking)}
-          onClose={() => setRevoking(undefined)}
-        >
-          {partWords().you.revokeText}
-        </Confirmation>
-      )}
-      {byKey !== undefined && (
-        <RevokeByKey
+        <RevokeDevice
           profile={profile}
-          device={byKey}
-          onDone={(revoked) => {
-            setByKey(undefined)
-            didRevoke(revoked)
-            ask()
-          }}
-          onClose={() => setByKey(undefined)}
+          {...revoking}
+          devices={devices}
+          onDone={didRevoke}
+          onDoubt={ask}
+          onClose={() => setRevoking(undefined)}
         />
       )}
     </section>
@@ -195,18 +174,18 @@ interface DeviceListProps {
   /** The oldest first. */
   readonly devices: readonly OwnDevice[]
   readonly hasRecovery: boolean
-  readonly onRevoke: (device: OwnDevice) => void
-  /** One that is older than this device. */
-  readonly onRevokeByKey: (device: OwnDevice) => void
+  readonly onRevoke: (chosen: RevokedDevice) => void
 }
 
-function DeviceList({ profile, devices, hasRecovery, onRevoke, onRevokeByKey }: DeviceListProps) {
+function DeviceList({ profile, devices, hasRecovery, onRevoke }: DeviceListProps) {
   const own = devices.findIndex(({ isThisDevice }) => isThisDevice)
   return (
     <ul class="devices own-devices">
       {devices.map((device, at) => {
         const { id, signatureKey, registeredAt, endorsedBy, isThisDevice, revoked } = device
         const code = profile.headless.keyCode(profile.name, signatureKey)
+        // What the key has brought only the key revokes.
+        const byKey = at < own || device.recovered
         const isStrange = endorsedBy === undefined && at > 0 && !isThisDevice
         const notes = [
           ...(isThisDevice ? [partWords().you.thisDevice] : []),
@@ -224,18 +203,16 @@ function DeviceList({ profile, devices, hasRecovery, onRevoke, onRevokeByKey }: 
                 {notes.map((note) => `, ${note}`).join("")}
               </span>
             </span>
-            {revoked === undefined && at !== own && (at > own || hasRecovery) && (
+            {revoked === undefined && at !== own && (!byKey || hasRecovery) && (
               <button
                 type="button"
                 class="button button-danger-quiet"
-                aria-label={
-                  at > own
-                    ? partWords().you.revokeNamed(code.slice(0, CODE_IN_LABEL))
-                    : partWords().you.revokeByKeyNamed(code.slice(0, CODE_IN_LABEL))
-                }
-                onClick={() => (at > own ? onRevoke : onRevokeByKey)(device)}
+                aria-label={(byKey ? partWords().you.revokeByKeyNamed : partWords().you.revokeNamed)(
+                  code.slice(0, CODE_IN_LABEL),
+                )}
+                onClick={() => onRevoke({ device, byKey })}
               >
-                {at > own ? partWords().you.revoke : partWords().you.revokeByKey}
+                {byKey ? partWords().you.revokeByKey : partWords().you.revoke}
               </button>
             )}
             {revoked === undefined && at < own && (
@@ -247,6 +224,3 @@ function DeviceList({ profile, devices, hasRecovery, onRevoke, onRevokeByKey }: 
     </ul>
   )
 }
-
-/** Two groups of five digits. */
-const CODE_IN_LABEL = 11

@@ -34,6 +34,7 @@ export const members: Words["members"] = {
   inviteHint: "Eingeladene lesen, was ab dann geschrieben wird, und nichts von vorher.",
   waiting: "Der Dienst ist nicht erreichbar. Es wird gemacht, sobald es geht.",
   inviteNobody: "Schreib den Namen der Person, die du einladen willst.",
+  nobodyAdded: "Niemand wurde hinzugefügt.",
   present: (people, isOne) => `${people} ${isOne ? "ist" : "sind"} schon hier.`,
   added: (people) => `${people} hinzugefügt.`,
   rename: "Titel",

@@ -4,8 +4,8 @@ import { sentence } from "../sentence.js"
 
 /** By code: what the client says is in English, and of a refusal in German where it is known. */
 export const problems: Words["problems"] = {
-  UNKNOWN_NAME: () =>
-    "Mindestens einen dieser Namen gibt es hier nicht. Bitte die Person, diese Adresse zu öffnen und den Namen zu wählen.",
+  UNKNOWN_NAME: ({ message }) =>
+    `${sentence(reason(message) ?? "Mindestens einen dieser Namen gibt es hier nicht")} Bitte die Person, diese Adresse zu öffnen und den Namen zu wählen.`,
   NO_KEY_PACKAGE: ({ who }) =>
     `${who || "Diese Person"} lässt sich gerade nicht hinzufügen, weil kein Schlüssel dafür übrig ist. Sobald die Seite dort wieder geöffnet wird, gibt es neue.`,
   NAME_TAKEN: () => "Diesen Namen hat schon jemand. Wähle einen anderen.",

@@ -43,8 +43,17 @@ export const recovery: PartWords["recovery"] = {
     revokeHint:
       "Mitglieder nehmen sie aus deinen Unterhaltungen und können dich danach wieder einladen. Das lässt sich nicht rückgängig machen.",
     key: "Dein Notfallschlüssel",
-    submit: "Zurückkommen",
-    opening: "Du kommst zurück …",
+    action: {
+      asking: "Zurückkommen",
+      opening: "Du kommst zurück …",
+      revoking: "Wird gesperrt …",
+      back: "Weiter sperren",
+    },
+    isBack: (name) => `Du bist als ${name} zurück.`,
+    noneRevoked: "Deine anderen Geräte sind noch nicht gesperrt.",
+    revoked: (revoked, all) =>
+      `Von deinen anderen Geräten ${revoked === 1 ? "ist" : "sind"} ${revoked} von ${all} gesperrt, soweit der Dienst geantwortet hat.`,
+    look: "Meine Geräte ansehen",
   },
   done: "Das ist jetzt der Notfallschlüssel für deinen Namen. Deine anderen Geräte erfahren davon.",
 }

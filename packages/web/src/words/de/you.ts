@@ -38,8 +38,11 @@ export const you: PartWords["you"] = {
   revokeByKeyNamed: (code) => `Mit dem Notfallschlüssel sperren: Gerät ${code}`,
   revokeNamed: (code) => `Das Gerät ${code} sperren`,
   revokeTitle: "Dieses Gerät sperren?",
-  revokeText:
-    "Es wird aus allen deinen Unterhaltungen entfernt, und niemand lädt es wieder ein. Geräte, für die es signiert hat, werden mit gesperrt. Was es bisher gelesen hat, bleibt darauf. Das lässt sich nicht rückgängig machen.",
+  revokeText: (isAlone) =>
+    `Es wird aus allen deinen Unterhaltungen entfernt, und niemand lädt es wieder ein. Was es bisher gelesen hat, bleibt darauf. Das lässt sich nicht rückgängig machen.${
+      isAlone ? "" : " Geräte, für die es signiert hat, werden mit gesperrt, außer denen, die du behältst:"
+    }`,
+  keep: (code) => `Das Gerät ${code} behalten`,
   revokeAction: "Gerät sperren",
   revoking: "Wird gesperrt …",
   didRevoke: (count) =>

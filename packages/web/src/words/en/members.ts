@@ -33,6 +33,7 @@ export const members = {
   inviteHint: "They read what is written from then on, and nothing from before.",
   waiting: "The service cannot be reached. It is done as soon as it can be.",
   inviteNobody: "Write the name of the person to invite.",
+  nobodyAdded: "Nobody was added.",
   present: (people: string, isOne: boolean) => `${people} ${isOne ? "is" : "are"} here already.`,
   added: (people: string) => `Added ${people}.`,
   rename: "Title",

@@ -41,8 +41,13 @@ export const recovery = {
     revoke: "All my other devices are lost: revoke them",
     revokeHint: "Members take them out of your conversations, and can invite you again then. This cannot be undone.",
     key: "Your recovery key",
-    submit: "Come back",
-    opening: "Coming back…",
+    /** By how far it has come. */
+    action: { asking: "Come back", opening: "Coming back…", revoking: "Revoking…", back: "Go on revoking" },
+    isBack: (name: string) => `You are back as ${name}.`,
+    noneRevoked: "Your other devices are not revoked yet.",
+    revoked: (revoked: number, all: number) =>
+      `Of your other devices, ${revoked} of ${all} ${revoked === 1 ? "is" : "are"} revoked, as far as the service has answered.`,
+    look: "Look at my devices",
   },
   done: "It is the recovery key of your name now. Your other devices are told.",
 }

@@ -37,8 +37,11 @@ export const you = {
   revokeByKeyNamed: (code: string) => `Revoke with the recovery key: device ${code}`,
   revokeNamed: (code: string) => `Revoke the device ${code}`,
   revokeTitle: "Revoke this device?",
-  revokeText:
-    "It is taken out of all your conversations, and nobody invites it again. Devices that it signed for are revoked with it. What it has read so far stays on it. This cannot be undone.",
+  revokeText: (isAlone: boolean) =>
+    `It is taken out of all your conversations, and nobody invites it again. What it has read so far stays on it. This cannot be undone.${
+      isAlone ? "" : " Devices that it signed for are revoked with it, but for those that you keep:"
+    }`,
+  keep: (code: string) => `Keep the device ${code}`,
   revokeAction: "Revoke the device",
   revoking: "Revoking…",
   didRevoke: (count: number) =>
