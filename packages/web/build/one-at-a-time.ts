@@ -5,7 +5,12 @@ const QUESTIONS: Readonly<Record<string, readonly (readonly [question: string, a
   "mls/tree/hash-many.js": [["hash.digestAll?.(inputs(hash.size, nodes, tree), nodes.length)", "undefined"]],
   "mls/tree/ratchet-tree.js": [
     ["this.suite.hash.digestAll !== undefined", "false"],
-    ["readsPlaces(suite) ?", "false ?"],
+    ["!isSmall && suite.hash.digestAll !== undefined ?", "false ?"],
+    ["signatures.take(bytes, node, { index: at / 2, start });", ";"],
+  ],
+  "mls/group/join.js": [
+    ["isAtOnce ? LeafSignatures.of(suite, groupInfo.groupContext.groupId) :", "isAtOnce ? undefined :"],
+    ["LeafSignatures.of(suite, groupContext.groupId)", "undefined"],
   ],
   "mls/suite/derivations.js": [
     ["hash.hmacAll === undefined ||", "true ||"],
