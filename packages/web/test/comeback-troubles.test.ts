@@ -28,6 +28,7 @@ describe("the way back, where something comes in between", { skip: noBrowser, ti
     await comeBack(dialog, recovery, { revokes: true })
     await dialog.getByText("You are back as alice. Of your other devices, 1 of 3 is revoked").waitFor()
     assert.ok(await dialog.getByRole("button", { name: "Revoking…" }).isDisabled())
+    await eventually(async () => assert.equal(revocations, 2))
     await service.stop()
     await dialog.getByRole("alert").getByText("Try again in a moment.").waitFor({ timeout: 60_000 })
     await dialog.getByText("You are back as alice. Of your other devices, 1 of 3 is revoked").waitFor()
@@ -37,7 +38,7 @@ describe("the way back, where something comes in between", { skip: noBrowser, ti
     await service.start()
     await dialog.getByRole("button", { name: "Go on revoking" }).click()
     await you(alice).waitFor()
-    assert.equal(await alice.page.locator(".own-devices li.is-revoked").count(), 3)
+    await eventually(async () => assert.equal(await alice.page.locator(".own-devices li.is-revoked").count(), 3))
     await assert.rejects(oldest.sync(), { code: "REVOKED" })
     assert.deepEqual(service.faults, [])
   })
@@ -54,6 +55,7 @@ describe("the way back, where something comes in between", { skip: noBrowser, ti
     service.before = (type) => (type === "revoke" && ++revocations === 2 ? slow.opened : undefined)
     await comeBack(dialog, recovery, { revokes: true })
     await dialog.getByText("1 of 3 is revoked").waitFor()
+    await eventually(async () => assert.equal(revocations, 2))
     await alice.page.keyboard.press("Escape")
     await you(alice).waitFor()
     const revoked = alice.page.locator(".own-devices li.is-revoked")
@@ -85,7 +87,7 @@ describe("the way back, where something comes in between", { skip: noBrowser, ti
     await you(alice).waitFor()
     await assert.rejects(thief!.sync(), { code: "REVOKED" })
     await assert.rejects(oldest.sync(), { code: "REVOKED" })
-    assert.equal(await alice.page.locator(".own-devices li.is-revoked").count(), 4)
+    await eventually(async () => assert.equal(await alice.page.locator(".own-devices li.is-revoked").count(), 4))
   })
 
   it("goes on as the name after a reload between coming back and revoking", async () => {
