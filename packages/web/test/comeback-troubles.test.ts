@@ -1,5 +1,8 @@
 /** What can come in between where somebody comes back by the recovery key: a slow service, a reload, Cancel, a part that is missing. */
 import assert from "node:assert/strict"
+import { cpSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { describe, it } from "node:test"
 import type { Client } from "@conclave/client/node"
 import { audit } from "./audit.js"
@@ -8,7 +11,7 @@ import { eventually } from "./eventually.js"
 import { openPerson } from "./people.js"
 import { clearDatabases, noBrowser, onlyChromium, Person } from "./person.js"
 import { comeBack, devices, gate, strangers, wayBack } from "./returning.js"
-import { Service } from "./service.js"
+import { builtPage, Service } from "./service.js"
 
 const live = async (client: Client) => (await client.ownDevices()).filter((it) => it.revoked === undefined).length
 const you = ({ page }: Person) => page.getByRole("heading", { name: "You", exact: true })
@@ -167,12 +170,15 @@ describe("the way back, where something comes in between", { skip: noBrowser, ti
     assert.equal(await live(laptop), 4)
   })
 
-  it("is no matter of the key where a part of the page does not come", async () => {
-    await using service = new Service()
+  it("is no matter of the key where a part of the page does not come", async (test) => {
+    const page = mkdtempSync(join(tmpdir(), "conclave-part-"))
+    test.after(() => rmSync(page, { recursive: true, force: true }))
+    cpSync(builtPage, page, { recursive: true, filter: (path) => !path.includes("recovery-calls") })
+    await using service = new Service({ page })
     await service.start()
     const { recovery } = await devices(service)
     await using alice = new Person("alice", service.address)
-    await alice.open("", (page) => page.context().route(/recovery-calls/, (route) => route.abort()))
+    await alice.open()
     const dialog = await wayBack(alice)
     await comeBack(dialog, recovery)
     await dialog.getByRole("alert").getByText("Try again in a moment.").waitFor()
