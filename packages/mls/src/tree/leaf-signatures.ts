@@ -24,8 +24,9 @@ export class LeafSignatures implements Verification, ReadLeaves {
     this.#groupId = groupId
   }
 
-  /** `undefined` where the provider has no call that returns before all is verified. */
+  /** `undefined` where the provider has no call that returns before all is verified, and for long group ids: each part copies it. */
   static of({ signature: { beginVerifying } }: CipherSuite, groupId: Uint8Array): LeafSignatures | undefined {
+    if (groupId.length > GROUP_ID_COPIED_MAX) return undefined
     return beginVerifying && new LeafSignatures(beginVerifying, groupId)
   }
 
@@ -140,6 +141,8 @@ const LABEL = labelPrefix(LEAF_LABEL)
 const PLACE_SIZE = 4
 const LENGTH_SIZE_MAX = 4
 const BESIDE_SIZE = PLACE_SIZE + LABEL.length + LENGTH_SIZE_MAX
+/** Nothing is known of the group id yet: it may be as long as the message. */
+const GROUP_ID_COPIED_MAX = 1024
 /** A key, a signature, and a message of at most four pieces. */
 const ROW_WORDS = 13
 /** So many are begun in one call: the call takes as long as a quarter of a signature. */
