@@ -3,6 +3,7 @@ import { test } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import type { SignatureScheme } from "@conclave/crypto"
 import { type CipherSuite, dangerouslyAcceptAll, Group, type KeyPackageBundle, signWithLabel } from "@conclave/mls"
+import { LeafSignatures } from "../src/tree/leaf-signatures.js"
 import { RatchetTree } from "../src/tree/ratchet-tree.js"
 import { type KeyPackage, KeyPackageTBS, MLSMessage } from "../src/wire.js"
 import { create, follow, join, keyPackageOf, type Person, person } from "./group-fixture.js"
@@ -235,6 +236,35 @@ test("a long group id is not copied with each part of the leaves", () => {
     assert.equal(staged.members.length, 41)
     assert.deepEqual(counted.begun, begun, `${length} bytes`)
   }
+})
+
+test("of what is not begun yet, has been asked before or was left, nothing verifies", () => {
+  const { alice } = welcomed()
+  const begun = (act: (signatures: LeafSignatures) => void): boolean => {
+    const signatures = LeafSignatures.of(inBackground(honest).people.suite, alice.id)!
+    RatchetTree.decode(suite, alice.ratchetTree(), undefined, undefined, signatures)
+    act(signatures)
+    return signatures.finish()
+  }
+  assert.equal(
+    begun((it) => it.end()),
+    true,
+  )
+  assert.equal(
+    begun(() => undefined),
+    false,
+    "nine leaves are not begun",
+  )
+  assert.equal(
+    begun((it) => it.end()!.finish()),
+    false,
+    "asked before",
+  )
+  assert.equal(
+    begun((it) => it.end()![Symbol.dispose]()),
+    false,
+    "left",
+  )
 })
 
 test("of a tree that is checked at once, nodes are kept as objects up to a number of bytes", () => {

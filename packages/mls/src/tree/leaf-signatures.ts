@@ -18,6 +18,8 @@ export class LeafSignatures implements Verification, ReadLeaves {
   readonly #begun: Verification[] = []
   /** Made when it is needed: a small tree has none. */
   #part: Part | undefined
+  /** From {@link end} until somebody has asked: of what was left, or is not begun yet, nobody learns that it verifies. */
+  #isWhole = false
 
   private constructor(begin: BeginVerifying, groupId: Uint8Array) {
     this.#begin = begin
@@ -42,10 +44,13 @@ export class LeafSignatures implements Verification, ReadLeaves {
     const leaves = this.#part?.leaves ?? 0
     if (this.#begun.length === 0 && !isWorthThreads(leaves)) return undefined
     if (leaves > 0) this.#beginPart(this.#part!)
+    this.#isWhole = true
     return this
   }
 
   finish(): boolean {
+    if (!this.#isWhole) return false
+    this.#isWhole = false
     // Others begin with the first part, and whoever asks with the last: they meet in one, and wait for each other once.
     for (let part = this.#begun.pop(); part !== undefined; part = this.#begun.pop()) {
       if (part.finish()) continue
@@ -56,6 +61,7 @@ export class LeafSignatures implements Verification, ReadLeaves {
   }
 
   [Symbol.dispose](): void {
+    this.#isWhole = false
     for (const part of this.#begun.splice(0)) part[Symbol.dispose]()
   }
 
