@@ -3,6 +3,8 @@ import { test } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import type { SignatureScheme } from "@conclave/crypto"
 import { type CipherSuite, dangerouslyAcceptAll, Group, type KeyPackageBundle, signWithLabel } from "@conclave/mls"
+import { LeafSignatures } from "../src/tree/leaf-signatures.js"
+import { RatchetTree } from "../src/tree/ratchet-tree.js"
 import { type KeyPackage, KeyPackageTBS, MLSMessage } from "../src/wire.js"
 import { create, follow, join, keyPackageOf, type Person, person } from "./group-fixture.js"
 
@@ -220,6 +222,66 @@ test("a tree that is refused while it is decoded leaves nothing that is being ve
   refused(tree, 32, { rule: "tree-size" })
   // Nor is anything begun beyond what is allowed.
   refused(tree, 16, { rule: "tree-size" }, [])
+})
+
+test("a long group id is not copied with each part of the leaves", () => {
+  for (const [length, begun] of [
+    [1024, [32, 9]],
+    [1025, [41]],
+  ] as const) {
+    const commit = create(person("alice"), new Uint8Array(length)).commit({ add: keyPackages })
+    const { counted, people: within } = inBackground(honest)
+    const options = { ...people[3]!.options, ...within }
+    const staged = Group.stageJoin({ ...options, welcome: commit.welcome!, keyPackages: [bundles[3]!] })
+    assert.equal(staged.members.length, 41)
+    assert.deepEqual(counted.begun, begun, `${length} bytes`)
+  }
+})
+
+test("of what is not begun yet, has been asked before or was left, nothing verifies", () => {
+  const { alice } = welcomed()
+  const begun = (act: (signatures: LeafSignatures) => void): boolean => {
+    const signatures = LeafSignatures.of(inBackground(honest).people.suite, alice.id)!
+    RatchetTree.decode(suite, alice.ratchetTree(), undefined, undefined, signatures)
+    act(signatures)
+    return signatures.finish()
+  }
+  assert.equal(
+    begun((it) => it.end()),
+    true,
+  )
+  assert.equal(
+    begun(() => undefined),
+    false,
+    "nine leaves are not begun",
+  )
+  assert.equal(
+    begun((it) => it.end()!.finish()),
+    false,
+    "asked before",
+  )
+  assert.equal(
+    begun((it) => it.end()![Symbol.dispose]()),
+    false,
+    "left",
+  )
+})
+
+test("of a tree that is checked at once, nodes are kept as objects up to a number of bytes", () => {
+  const large = create(person("x".repeat(60_000)))
+  const members = Array.from({ length: 20 }, (_, i) => keyPackageOf(person(`${i}`.repeat(60_000 / `${i}`.length))))
+  const commit = large.commit({ add: members.map((it) => it.keyPackage) })
+  large.apply(commit, dangerouslyAcceptAll(commit.claims))
+  const starts: number[] = []
+  const take = (_: unknown, __: unknown, { start }: { readonly start: number }) => void starts.push(start)
+  const tree = RatchetTree.decode(suite, large.ratchetTree(), undefined, undefined, { take })
+  const [first, again] = [[...tree.leaves()], [...tree.leaves()]]
+  const kept = first.map(([, leaf], i) => leaf === again[i]![1])
+  assert.deepEqual(
+    kept,
+    starts.map((start) => start < 0x10_0000),
+  )
+  assert.deepEqual([kept.includes(true), kept.includes(false)], [true, true])
 })
 
 test("a part that does not verify ends the others", () => {

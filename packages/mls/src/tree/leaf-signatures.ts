@@ -18,14 +18,17 @@ export class LeafSignatures implements Verification, ReadLeaves {
   readonly #begun: Verification[] = []
   /** Made when it is needed: a small tree has none. */
   #part: Part | undefined
+  /** From {@link end} until somebody has asked: of what was left, or is not begun yet, nobody learns that it verifies. */
+  #isWhole = false
 
   private constructor(begin: BeginVerifying, groupId: Uint8Array) {
     this.#begin = begin
     this.#groupId = groupId
   }
 
-  /** `undefined` where the provider has no call that returns before all is verified. */
+  /** `undefined` where the provider has no call that returns before all is verified, and for long group ids: each part copies it. */
   static of({ signature: { beginVerifying } }: CipherSuite, groupId: Uint8Array): LeafSignatures | undefined {
+    if (groupId.length > GROUP_ID_COPIED_MAX) return undefined
     return beginVerifying && new LeafSignatures(beginVerifying, groupId)
   }
 
@@ -41,10 +44,13 @@ export class LeafSignatures implements Verification, ReadLeaves {
     const leaves = this.#part?.leaves ?? 0
     if (this.#begun.length === 0 && !isWorthThreads(leaves)) return undefined
     if (leaves > 0) this.#beginPart(this.#part!)
+    this.#isWhole = true
     return this
   }
 
   finish(): boolean {
+    if (!this.#isWhole) return false
+    this.#isWhole = false
     // Others begin with the first part, and whoever asks with the last: they meet in one, and wait for each other once.
     for (let part = this.#begun.pop(); part !== undefined; part = this.#begun.pop()) {
       if (part.finish()) continue
@@ -55,6 +61,7 @@ export class LeafSignatures implements Verification, ReadLeaves {
   }
 
   [Symbol.dispose](): void {
+    this.#isWhole = false
     for (const part of this.#begun.splice(0)) part[Symbol.dispose]()
   }
 
@@ -140,6 +147,8 @@ const LABEL = labelPrefix(LEAF_LABEL)
 const PLACE_SIZE = 4
 const LENGTH_SIZE_MAX = 4
 const BESIDE_SIZE = PLACE_SIZE + LABEL.length + LENGTH_SIZE_MAX
+/** Nothing is known of the group id yet: it may be as long as the message. */
+const GROUP_ID_COPIED_MAX = 1024
 /** A key, a signature, and a message of at most four pieces. */
 const ROW_WORDS = 13
 /** So many are begun in one call: the call takes as long as a quarter of a signature. */

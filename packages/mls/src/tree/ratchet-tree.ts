@@ -101,7 +101,8 @@ export class RatchetTree {
     const packed = yield* PackedNodes.decode(bytes, registries, (node, at, start) => {
       index.take(node)
       places?.note(at, node)
-      if (isSmall || (signatures !== undefined && at < READ_ONCE_MAX)) read[at] = node
+      const isReadOnce = signatures !== undefined && at < READ_ONCE_MAX && start < READ_ONCE_BYTES_MAX
+      if (isSmall || isReadOnce) read[at] = node
       if (isSmall || signatures === undefined || !isLeafNode(node)) return
       // A tree in which a leaf stands elsewhere, or too far to the right, is refused below.
       if (at % 2 === 0 && at < 2 * leafCountMax) signatures.take(bytes, node, { index: at / 2, start })
@@ -448,6 +449,8 @@ export class RatchetTree {
 const SMALL_BYTES_MAX = 2048
 /** Of a tree that is checked at once, so many nodes are read once: more of them would cost the collector of garbage what they save. */
 const READ_ONCE_MAX = 4096
+/** And no more than begin in so many bytes: lists of empty entries take a hundred times as much memory as objects. */
+const READ_ONCE_BYTES_MAX = 0x10_0000
 const NONE: readonly undefined[] = []
 
 /**
