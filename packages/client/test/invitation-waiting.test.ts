@@ -5,7 +5,7 @@ import { ConversationHandle } from "../src/device/handle.js"
 import type { Client, Store } from "../src/index.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
 import { Mallory } from "./support/mallory.js"
-import { tampered } from "./support/tampered.js"
+import { answered, tampered } from "./support/tampered.js"
 import { settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
@@ -23,6 +23,41 @@ describe("an invitation that was not accepted", () => {
     await assert.rejects(invitation.restart(), refusal)
     await invitation.decline()
     await assert.rejects(invitation.restart(), refusal)
+  })
+})
+
+describe("a member who cannot follow", () => {
+  it("is let in by nobody who has not accepted the invitation, and by them once they have", async () => {
+    await using world = new World({ inMemory: true })
+    let isBroken = false
+    const delivery = answered(world.transport("delivery"), (request, answer) => {
+      if (!isBroken || request.type !== "read" || answer.type !== "entries") return answer
+      return { type: "belowRetention", groupId: answer.groupId, oldestSeq: 1_000n }
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const carol = await world.open("carol", { policy: asking })
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await only(bob).refresh()
+    await team.invite("carol")
+    await settle(alice, bob, carol)
+    await team.send("what Bob cannot follow")
+    isBroken = true
+    await bob.sync()
+    isBroken = false
+    const look = async () => {
+      for (let times = 0; times < 6; times++) {
+        world.now += 10_000
+        for (const client of [carol, bob]) await client.sync()
+      }
+    }
+    await look()
+    assert.equal(only(bob).status, "recovering")
+    await only(carol).accept()
+    await look()
+    assert.equal(only(bob).status, "active")
+    const [recovered] = (await taken(bob)).flatMap((it) => (it.type === "recovered" ? [it] : []))
+    assert.equal(recovered?.by, "carol")
   })
 })
 

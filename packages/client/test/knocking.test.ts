@@ -88,28 +88,6 @@ describe("a device that cannot follow", () => {
     await assertTogether(clients)
   })
 
-  it("is let in by nobody who has not accepted the invitation, and by them once they have", async () => {
-    const { world, alice, bob, conversation, loseTrack } = await team([])
-    await using _ = world
-    const dave = await world.open("dave", { policy: { keyPackages: 4, invitations: "ask" } })
-    await conversation.invite("dave")
-    await settle(alice, bob, dave)
-    await loseTrack()
-    const look = async () => {
-      for (let times = 0; times < 6; times++) {
-        world.now += 10_000
-        for (const client of [dave, bob]) await client.sync()
-      }
-    }
-    await look()
-    assert.equal(only(bob).status, "recovering")
-    await only(dave).accept()
-    await look()
-    assert.equal(only(bob).status, "active")
-    const [recovered] = (await taken(bob)).flatMap((it) => (it.type === "recovered" ? [it] : []))
-    assert.equal(recovered?.by, "dave")
-  })
-
   it("tells who came and who went meanwhile before it sends anything", async () => {
     const { world, alice, bob, others, conversation, service } = await team(["carol", "dave"])
     await using _ = world
