@@ -1,7 +1,13 @@
 import { ClientError } from "@conclave/client/browser"
 import { forgetDevice } from "./page/deletion.js"
 import { Versions } from "./page/versions.js"
-import { type ChosenName, forgetChosenName, keepChosenName, readChosenName } from "./profile/chosen-name.js"
+import {
+  type ChosenName,
+  forgetChosenName,
+  keepChosenName,
+  keepTakenName,
+  readChosenName,
+} from "./profile/chosen-name.js"
 import { missingFromBrowser, onAsked, takePage } from "./profile/page-lock.js"
 import { Profile } from "./profile/profile.js"
 import { NoCryptography, pageProvider } from "./profile/provider.js"
@@ -116,11 +122,7 @@ export class Opening {
 
   /** With the profile of the name that was chosen last. */
   goOn(profile: Profile): void {
-    try {
-      keepChosenName({ ...this.#choice, name: profile.name, registered: true })
-    } catch {
-      // What stands there is as good: the profile is here.
-    }
+    keepTakenName({ ...this.#choice, name: profile.name })
     this.#enter({ type: "open", profile })
   }
 

@@ -37,6 +37,15 @@ export function keepChosenName(chosen: ChosenName): void {
   }
 }
 
+/** The name that this browser is a device of by now. Where it cannot be kept, it is asked for again. */
+export function keepTakenName(chosen: Omit<ChosenName, "registered">): void {
+  try {
+    keepChosenName({ ...chosen, registered: true })
+  } catch {
+    // Nothing else depends on it.
+  }
+}
+
 /** Where that does not work, it is asked for again at the next start. */
 export function forgetChosenName(): void {
   try {

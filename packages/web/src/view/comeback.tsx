@@ -2,7 +2,7 @@ import { ClientError } from "@conclave/client/browser"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { Choice } from "../opening.js"
 import { deleteDatabase } from "../page/deletion.js"
-import { keepChosenName } from "../profile/chosen-name.js"
+import { keepTakenName } from "../profile/chosen-name.js"
 import { Profile } from "../profile/profile.js"
 import { type RevokingProgress, revokeOthers } from "../profile/revoking-others.js"
 import { isolated } from "../profile/words.js"
@@ -114,12 +114,8 @@ async function comeBack(choice: Choice, recovery: string, signal: AbortSignal): 
     await profile.close()
     signal.throwIfAborted()
   }
-  try {
-    // From here on a reload goes on as this name, whatever is left to do.
-    keepChosenName({ ...choice, name: profile.name, registered: true })
-  } catch {
-    // It is asked for again then.
-  }
+  // From here on a reload goes on as this name, whatever is left to do.
+  keepTakenName({ ...choice, name: profile.name })
   return profile
 }
 

@@ -1,5 +1,5 @@
 import { useId, useState } from "preact/hooks"
-import { type ChosenName, displayNameProblem, keepChosenName } from "../profile/chosen-name.js"
+import { displayNameProblem, keepTakenName } from "../profile/chosen-name.js"
 import type { Profile } from "../profile/profile.js"
 import { isolated, problem } from "../profile/words.js"
 import { partWords, words } from "../words/words.js"
@@ -20,7 +20,8 @@ export function DisplayNameDialog({ profile, onClose }: { readonly profile: Prof
     try {
       const displayName = text.trim()
       await profile.client.setDisplayName(displayName)
-      remember({ name: profile.name, displayName })
+      // For a day on which the keys are gone, and the person comes back: the service shows no name that a lost device has signed.
+      keepTakenName({ name: profile.name, displayName })
       onClose()
     } catch (error) {
       setTrouble(problem(error))
@@ -60,13 +61,4 @@ export function DisplayNameDialog({ profile, onClose }: { readonly profile: Prof
       </form>
     </Dialog>
   )
-}
-
-/** For a day on which the keys are gone, and the person comes back: the service shows no name that a lost device has signed. */
-function remember(chosen: Omit<ChosenName, "registered">): void {
-  try {
-    keepChosenName({ ...chosen, registered: true })
-  } catch {
-    // What others see has changed all the same.
-  }
 }
