@@ -37,7 +37,7 @@ interface Knocking {
 }
 
 /** What is asked again of a group that others have changed meanwhile, beside its budgets. */
-interface Anew {
+interface Recheck {
   readonly now: number
   readonly refusalOf?: (use: GroupUse) => Refusal | undefined
 }
@@ -116,8 +116,8 @@ export class Admission {
     return undefined
   }
 
-  #admitted(taken: readonly (keyof Budgets)[], budgets: Budgets, anew: Anew): Admitted {
-    const { now, refusalOf } = anew
+  #admitted(taken: readonly (keyof Budgets)[], budgets: Budgets, recheck: Recheck): Admitted {
+    const { now, refusalOf } = recheck
     return {
       type: "admitted",
       budgets: this.#afterTaking(taken, budgets, now),
@@ -126,7 +126,7 @@ export class Admission {
         if (refusal !== undefined) return refusal
         const wait = this.#budgetsWait(taken, use.budgets, now)
         if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
-        return this.#admitted(taken, use.budgets, anew)
+        return this.#admitted(taken, use.budgets, recheck)
       },
     }
   }

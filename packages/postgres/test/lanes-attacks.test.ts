@@ -78,7 +78,7 @@ describe("attacks on appending through several gateways", { skip: noPostgres }, 
     assert.ok(refused > 0 && accepted + refused === 20 && accepted * 700 < 10_000, `${accepted} accepted`)
   })
 
-  it("a clock that was set back begins the rate of a group anew, and does not end it", async (test) => {
+  it("where a clock was set back, the rate of a group starts again, and does not end", async (test) => {
     const service = createService(await deliveryStore(await opened(test, server), sha256), {
       limits: { appends: { perSecond: 1, burst: 5 } },
     })

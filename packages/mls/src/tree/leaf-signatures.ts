@@ -51,7 +51,7 @@ export class LeafSignatures implements Verification, ReadLeaves {
   finish(): boolean {
     if (!this.#isWhole) return false
     this.#isWhole = false
-    // Others begin with the first part, and whoever asks with the last: they meet in one, and wait for each other once.
+    // Other threads begin with the first part, and the caller with the last: they meet in one, and wait for each other once.
     for (let part = this.#begun.pop(); part !== undefined; part = this.#begun.pop()) {
       if (part.finish()) continue
       this[Symbol.dispose]()

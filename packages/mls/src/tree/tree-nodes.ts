@@ -305,7 +305,7 @@ class Offsets {
 const STARTS_AT_FIRST = 16
 /** The presence octet of an optional node that is absent (RFC 9420 §2.1.1). */
 const BLANK = 0
-/** Behind the presence octet and the node type. */
+/** After the presence octet and the node type. */
 const CONTENT = 2
 /** A blank node is one byte, and costs as much less than another to read. */
 const BLANKS_FOR_NODE = 64
